@@ -1,0 +1,147 @@
+package sso
+
+import (
+	"encoding/json"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/oauth2"
+)
+
+const maxLoginHintLen = 512
+
+// AuthOptions varies one authorization request. The zero value is a plain
+// sign-in.
+type AuthOptions struct {
+	// IdentityProvider skips Cognito's page and goes straight to this
+	// provider. It must be among ClientConfig.IdentityProviders, and is
+	// refused beside Prompt "none": Cognito would answer login_required to
+	// people who signed in through a provider.
+	IdentityProvider string
+	// Prompt is the OIDC prompt parameter: "none", or one or more of "login",
+	// "select_account" and "consent", each once, separated by single spaces.
+	Prompt string
+	// LoginHint prefills the sign-in form. At most 512 bytes.
+	LoginHint string
+	// Lang is the language of managed login, such as "ko" or "zh-CN".
+	Lang string
+}
+
+// Flow is what one authorization request must remember until its callback.
+//
+// Keep it in the browser that started it, sealed (encrypted and authenticated),
+// and drop it at the first callback: a flow kept on the server alone lets an
+// attacker finish their own sign-in in somebody else's browser. Unlike
+// everything else with a [Secret] in it, a Flow marshals to JSON with its real
+// values, for sealing; do not log that.
+type Flow struct {
+	State        Secret
+	Nonce        Secret
+	CodeVerifier Secret
+	CreatedAt    time.Time
+}
+
+// flowJSON is Flow on its way into a sealed cookie.
+type flowJSON struct {
+	State        string    `json:"state"`
+	Nonce        string    `json:"nonce"`
+	CodeVerifier string    `json:"code_verifier"`
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+// MarshalJSON returns the flow with its secrets readable, to be sealed.
+func (f Flow) MarshalJSON() ([]byte, error) {
+	return json.Marshal(flowJSON{f.State.Reveal(), f.Nonce.Reveal(), f.CodeVerifier.Reveal(), f.CreatedAt})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. It replaces all of f, and a flow
+// that lacks something is refused by [Client.Exchange].
+func (f *Flow) UnmarshalJSON(data []byte) error {
+	var j flowJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return errFlowJSON // the text of err may quote data
+	}
+	*f = Flow{Secret(j.State), Secret(j.Nonce), Secret(j.CodeVerifier), j.CreatedAt}
+	return nil
+}
+
+// LogValue redacts for log/slog, whose JSON handler would use MarshalJSON.
+func (f Flow) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// AuthCodeURL starts a flow: it returns where to send the browser, and what
+// Exchange needs when the browser comes back. PKCE (S256), state and nonce are
+// always on. It makes no call.
+//
+// Options that are not allowed give a [*ConfigError], which never quotes them:
+// they often come from a request.
+func (c *Client) AuthCodeURL(opts AuthOptions) (string, Flow, error) {
+	if c.cfg.RedirectURL == "" {
+		return "", Flow{}, &ConfigError{Field: "RedirectURL", Problem: "is required for sign-in"}
+	}
+	if err := c.checkOptions(opts); err != nil {
+		return "", Flow{}, err
+	}
+	flow := Flow{
+		State:        Secret(randomText()),
+		Nonce:        Secret(randomText()),
+		CodeVerifier: Secret(oauth2.GenerateVerifier()),
+		CreatedAt:    c.cfg.Now().UTC().Truncate(time.Second),
+	}
+	params := []oauth2.AuthCodeOption{
+		// Cognito does not advertise S256 in its discovery document, so it is
+		// not looked up: it is always sent.
+		oauth2.S256ChallengeOption(flow.CodeVerifier.Reveal()),
+		// Always sent: for a provider's users Cognito invents a nonce where the
+		// app sent none.
+		oauth2.SetAuthURLParam("nonce", flow.Nonce.Reveal()),
+	}
+	for _, p := range [...]struct{ name, value string }{
+		{"identity_provider", opts.IdentityProvider},
+		{"prompt", opts.Prompt},
+		{"login_hint", opts.LoginHint},
+		{"lang", opts.Lang},
+	} {
+		if p.value != "" {
+			params = append(params, oauth2.SetAuthURLParam(p.name, p.value))
+		}
+	}
+	return c.oauth().AuthCodeURL(flow.State.Reveal(), params...), flow, nil
+}
+
+// langTag is the shape of a language tag that managed login can take.
+var langTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$`)
+
+func (c *Client) checkOptions(opts AuthOptions) error {
+	switch {
+	case opts.IdentityProvider != "" && !slices.Contains(c.cfg.IdentityProviders, opts.IdentityProvider):
+		return &ConfigError{Field: "AuthOptions.IdentityProvider", Problem: "must be among ClientConfig.IdentityProviders"}
+	case opts.IdentityProvider != "" && opts.Prompt == "none":
+		return &ConfigError{Field: "AuthOptions.IdentityProvider", Problem: `must be empty with Prompt "none"`}
+	case !validPrompt(opts.Prompt):
+		return &ConfigError{Field: "AuthOptions.Prompt", Problem: `must be "none", or a list of "login", "select_account" and "consent"`}
+	case len(opts.LoginHint) > maxLoginHintLen || !utf8.ValidString(opts.LoginHint) || strings.ContainsFunc(opts.LoginHint, unicode.IsControl):
+		return &ConfigError{Field: "AuthOptions.LoginHint", Problem: "must be at most 512 bytes of UTF-8 without control characters"}
+	case opts.Lang != "" && !langTag.MatchString(opts.Lang):
+		return &ConfigError{Field: "AuthOptions.Lang", Problem: `must be a language tag such as "ko" or "zh-CN"`}
+	}
+	return nil
+}
+
+func validPrompt(prompt string) bool {
+	if prompt == "" || prompt == "none" {
+		return true
+	}
+	seen := map[string]bool{}
+	for value := range strings.SplitSeq(prompt, " ") {
+		if value != "login" && value != "select_account" && value != "consent" || seen[value] {
+			return false
+		}
+		seen[value] = true
+	}
+	return true
+}

@@ -1,0 +1,39 @@
+package sso
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/oauth2"
+)
+
+// Refresh redeems a refresh token with one request. subject is the
+// Token.Subject of the session it belongs to; an answer for another one is
+// [ErrTokenMismatch].
+//
+// [*AuthError] with Code "invalid_grant" means that the refresh token is
+// spent, revoked or expired. [ErrUnavailable] and [ErrKeysUnavailable] say
+// nothing about it: keep the session. Where the pool rotates refresh tokens,
+// redeeming one ends it, so never do it twice at a time, and store
+// TokenSet.Refresh before anything else.
+func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*TokenSet, error) {
+	if refresh == "" {
+		return nil, fmt.Errorf("%w: no refresh token", ErrMissing)
+	}
+	if subject == "" {
+		// fail closed, and before the refresh token is spent.
+		return nil, fmt.Errorf("%w: no subject to compare with", ErrTokenMismatch)
+	}
+	answer, err := c.oauth().TokenSource(c.withHTTP(ctx), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
+	if err != nil {
+		return nil, endpointError(ctx, tokenEndpoint, err)
+	}
+	set, err := c.verifyAnswer(ctx, answer)
+	if err != nil {
+		return nil, err
+	}
+	if set.ID.Subject != subject {
+		return nil, fmt.Errorf("%w: another subject than the session's", ErrTokenMismatch)
+	}
+	return set, nil
+}
