@@ -1,0 +1,211 @@
+package lambdaruntime
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// process is one running binary with a Runtime API of its own.
+type process struct {
+	cfg    Config
+	cmd    *exec.Cmd
+	api    *httptest.Server
+	events chan *invocation
+	ready  chan struct{} // closed when it first asks for an event
+	exited chan struct{} // closed when it has ended
+
+	once sync.Once // closes ready
+
+	mu      sync.Mutex // guards what follows
+	current *invocation
+	exit    error // what Wait gave; set before exited is closed
+	initErr *Answer
+	count   int
+}
+
+// invocation is one event on its way.
+type invocation struct {
+	id       string
+	payload  json.RawMessage
+	deadline time.Time
+	done     chan Answer // has room for the one answer
+}
+
+func startProcess(cfg Config) (*process, error) {
+	p := &process{cfg: cfg, events: make(chan *invocation), ready: make(chan struct{}), exited: make(chan struct{})}
+	p.api = httptest.NewServer(p.runtimeAPI())
+	// Not a caller's context: the process outlives the event that started it.
+	p.cmd = exec.CommandContext(context.Background(), cfg.Command[0], cfg.Command[1:]...)
+	p.cmd.Env = append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(p.api.URL, "http://"),
+		"AWS_LAMBDA_FUNCTION_NAME=" + cfg.FunctionName,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+		"_HANDLER=bootstrap",
+		"TZ=:UTC",
+	}, cfg.Env...)
+	p.cmd.Stdout, p.cmd.Stderr = cfg.Output, cfg.Output
+	// A grandchild must not keep Wait from returning.
+	p.cmd.WaitDelay = time.Second
+	if err := p.cmd.Start(); err != nil {
+		p.api.Close()
+		return nil, err
+	}
+	go p.reap()
+	return p, nil
+}
+
+func (p *process) reap() {
+	err := p.cmd.Wait()
+	p.mu.Lock()
+	p.exit = err
+	p.mu.Unlock()
+	close(p.exited)
+	p.api.CloseClientConnections()
+	p.api.Close()
+}
+
+func (p *process) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // an error means that it has ended already
+	<-p.exited
+}
+
+// invoke hands the event over and waits for the answer, the end of the
+// process, or the timeout, after which the process is killed.
+func (p *process) invoke(payload json.RawMessage) Answer {
+	select {
+	case <-p.ready:
+	case <-p.exited:
+		return p.exitAnswer("")
+	case <-time.After(p.cfg.InitTimeout):
+		p.kill()
+		return failure("Sandbox.Timedout", fmt.Sprintf("Error: Init timed out after %.2f seconds", p.cfg.InitTimeout.Seconds()))
+	}
+	inv := p.newInvocation(payload)
+	timeout := time.NewTimer(p.cfg.Timeout)
+	defer timeout.Stop()
+	events := p.events
+	for {
+		select {
+		case events <- inv:
+			events = nil // once
+		case a := <-inv.done:
+			return a
+		case <-p.exited:
+			return p.exitAnswer(inv.id)
+		case <-timeout.C:
+			p.kill()
+			return failure("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.id, p.cfg.Timeout.Seconds()))
+		}
+	}
+}
+
+func (p *process) newInvocation(payload json.RawMessage) *invocation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count++
+	inv := &invocation{
+		id:      fmt.Sprintf("00000000-0000-4000-8000-%06d%06d", p.cmd.Process.Pid%1_000_000, p.count),
+		payload: payload, deadline: time.Now().Add(p.cfg.Timeout), done: make(chan Answer, 1),
+	}
+	if len(payload) == 0 {
+		inv.payload = json.RawMessage("null")
+	}
+	p.current = inv
+	return inv
+}
+
+// exitAnswer is what AWS says of a process that ended without an answer.
+func (p *process) exitAnswer(id string) Answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.initErr != nil {
+		return *p.initErr
+	}
+	how := "Runtime exited without providing a reason"
+	if p.exit != nil {
+		how = "Runtime exited with error: " + p.exit.Error()
+	}
+	return failure("Runtime.ExitError", strings.TrimSpace("RequestId: "+id+" Error: "+how))
+}
+
+func (p *process) runtimeAPI() http.Handler {
+	const base = "/2018-06-01/runtime"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+base+"/invocation/next", p.next)
+	mux.HandleFunc("POST "+base+"/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, "") })
+	mux.HandleFunc("POST "+base+"/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, "Unhandled") })
+	mux.HandleFunc("POST "+base+"/init/error", func(w http.ResponseWriter, r *http.Request) {
+		if body, ok := readAll(w, r); ok {
+			p.mu.Lock()
+			p.initErr = &Answer{Payload: body, FunctionError: "Unhandled"}
+			p.mu.Unlock()
+			w.WriteHeader(http.StatusAccepted)
+		}
+	})
+	return mux
+}
+
+func (p *process) next(w http.ResponseWriter, r *http.Request) {
+	p.once.Do(func() { close(p.ready) })
+	select {
+	case inv := <-p.events:
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:ap-northeast-2:000000000000:function:"+p.cfg.FunctionName)
+		h.Set("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0")
+		_, _ = w.Write(inv.payload)
+	case <-p.exited:
+	case <-r.Context().Done():
+	}
+}
+
+func (p *process) answer(w http.ResponseWriter, r *http.Request, functionError string) {
+	body, ok := readAll(w, r)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	inv := p.current
+	if inv != nil && inv.id == r.PathValue("id") {
+		p.current = nil
+	} else {
+		inv = nil
+	}
+	p.mu.Unlock()
+	if inv == nil {
+		http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
+		return
+	}
+	inv.done <- Answer{Payload: body, FunctionError: functionError}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func readAll(w http.ResponseWriter, r *http.Request) (json.RawMessage, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+	if err != nil {
+		http.Error(w, `{"errorType":"RequestEntityTooLarge"}`, http.StatusRequestEntityTooLarge)
+		return nil, false
+	}
+	return body, true
+}
