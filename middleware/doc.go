@@ -1,0 +1,50 @@
+// Package middleware protects net/http handlers with Cognito tokens: [Bearer]
+// for APIs, [Login] for web apps.
+//
+//	b, err := middleware.NewBearer(verifier, middleware.BearerConfig{})
+//	mux.Handle("/me", b.Require(h))
+//
+//	l, err := middleware.NewLogin(client, middleware.LoginConfig{
+//		BaseURL:    "https://board.example.ac.kr",
+//		CookieKeys: [][]byte{key}, // 32 random bytes
+//	})
+//	mux.Handle("/auth/", l)
+//	mux.Handle("/", l.Require(h))
+//
+// In a handler, [UserID] and [Token] say who it is. [RequireScope],
+// [RequireAnyScope], [RequireGroup] and [RequireUserID] go inside either.
+//
+// # Security model
+//
+// A sign-in is bound to the browser that began it: state, nonce and PKCE
+// verifier are in an encrypted cookie of their own for each tab, and nothing is
+// sent to Cognito before a callback has been matched with it. A session is a
+// random id in the browser; the store sees its hash, and everything else
+// encrypted under LoginConfig.CookieKeys. The cookies have the __Host- prefix
+// and are Secure, HttpOnly and SameSite=Lax. Request headers decide neither
+// scheme nor host nor where a browser is sent: that is LoginConfig.BaseURL, and
+// paths checked by a strict rule. Signing out takes a POST from the same origin.
+//
+// SameSite=Lax and Login's own check protect Login's routes. The app's forms
+// are the app's: wrap them in [http.CrossOriginProtection], and change nothing
+// on GET.
+//
+// A session in the store ends at once when it is signed out, and a request in
+// flight does not bring it back. Tokens verified offline do not: an access
+// token that was handed to an API stays good until it expires, also after the
+// user signed out everywhere.
+//
+// # Errors
+//
+// A fault of the token or no session is 401 (for a browser, a redirect to sign
+// in), a missing right 403, keys, session store or Cognito out of reach 503. An
+// outage signs nobody out: while the session's token lives, requests go on.
+// Answers hold fixed texts alone; what the error was is for ErrorHandler and the
+// log. A request whose client has left is not answered.
+//
+// # Compatibility
+//
+// Cookies, the keys of stored sessions and what is sealed carry a version. A
+// later version of this package may end sessions when it changes them, and says
+// so in the change log.
+package middleware

@@ -1,0 +1,41 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ssu-itsupport/cognito-sso/sso"
+)
+
+// The sentinels name the decisions of this package itself; everything that
+// concerns a token is an error of package sso. Test with [errors.Is]. Their
+// texts are fixed: none holds anything a request said.
+var (
+	// ErrAuthorizationHeader: the Authorization header is malformed or there
+	// are two. Bearer answers 400; whether a token in it is good is unknown.
+	ErrAuthorizationHeader = errors.New("middleware: malformed Authorization header")
+
+	// ErrTokenConflict: stacked middlewares accepted tokens of different
+	// people, or two different tokens of one use. Answered with 400: nobody
+	// can say for whom the request is.
+	ErrTokenConflict = errors.New("middleware: tokens of one request do not belong together")
+
+	// ErrSessionStore: the session store failed. It says nothing about the
+	// session: answered with 503, never as a sign-out.
+	ErrSessionStore = errors.New("middleware: session store unavailable")
+)
+
+// ScopeError says which scopes an endpoint needs. It is [sso.ErrScope].
+type ScopeError struct {
+	// Scopes are the names the endpoint was registered with, not the token's.
+	Scopes []string
+}
+
+// Error names the scopes that are needed.
+func (e *ScopeError) Error() string {
+	return fmt.Sprintf("middleware: needs scope %s", strings.Join(e.Scopes, " "))
+}
+
+// Is reports whether target is [sso.ErrScope].
+func (e *ScopeError) Is(target error) bool { return target == sso.ErrScope }

@@ -1,0 +1,464 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/ssu-itsupport/cognito-sso/sso"
+)
+
+const (
+	defaultPrefix          = "/auth"
+	defaultIdleTimeout     = time.Hour
+	defaultAbsoluteTimeout = 12 * time.Hour
+)
+
+// LoginConfig describes the web login of one app. It is copied.
+type LoginConfig struct {
+	// BaseURL is where browsers reach the app, such as
+	// "https://board.example.ac.kr", without a path. Required. Request headers
+	// never decide scheme or host. Client's RedirectURL must be BaseURL +
+	// Prefix + "/callback".
+	BaseURL string
+	// Prefix is the path under which Login's own routes are. Defaults to
+	// "/auth".
+	Prefix string
+	// CookieKeys encrypt cookies and stored sessions. The first one seals, all
+	// of them open, so a key can be rotated: add the new one in front, and
+	// remove the old one after AbsoluteTimeout. Each is 32 random bytes, of one
+	// app alone or of several. Required: 1 to 8 keys.
+	CookieKeys [][]byte
+	// Sessions is the session store. Defaults to a [MemoryStore], which is for
+	// one process.
+	Sessions SessionStore
+	// IdleTimeout ends a session that is not used. Defaults to 1 hour; at
+	// least 1 minute. AbsoluteTimeout ends every session. Defaults to 12
+	// hours; at least IdleTimeout.
+	IdleTimeout, AbsoluteTimeout time.Duration
+	// GlobalSignOut also ends the user's refresh tokens at Cognito when
+	// somebody signs out everywhere. Defaults to none: then the sessions in
+	// the store end, and those of apps with other stores go on.
+	GlobalSignOut GlobalSignOut
+	// ServeMe serves Prefix/me: JSON about the signed-in user, for the front
+	// end of the same origin. Defaults to false.
+	ServeMe bool
+	// InsecureLocalhost allows a BaseURL of http://localhost:<port> or
+	// http://127.0.0.1:<port>, with cookies that are not Secure. It MUST NOT be
+	// set outside local work, and refuses any other BaseURL. Defaults to false.
+	InsecureLocalhost bool
+	// Logger gets refused callbacks and failing stores, without personal data.
+	// Defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// GlobalSignOut ends a user's sign-ins at Cognito, as its API
+// AdminUserGlobalSignOut does.
+type GlobalSignOut interface {
+	// SignOut ends every sign-in of the user, by pool username.
+	SignOut(ctx context.Context, username string) error
+}
+
+// Login signs people in through Cognito and keeps their sessions. It is safe
+// for concurrent use.
+//
+// Its routes under the prefix are
+//
+//	GET  /login       starts a sign-in; ?return_to= is a path of this app,
+//	                  ?identity_provider= one of the client's, ?prompt= as in
+//	                  [sso.AuthOptions], one value
+//	GET  /callback    where Cognito sends the browser back
+//	POST /logout      signs out here and at Cognito; everywhere=1 in the form
+//	                  ends all sessions of the user
+//	GET  /logged-out  where Cognito sends the browser after that
+//	GET  /me          JSON about the user, with LoginConfig.ServeMe
+type Login struct {
+	client   *sso.Client
+	base     string // BaseURL without a trailing slash
+	prefix   string
+	cookies  cookies
+	sealer   *sealer
+	sessions *sessions
+	global   GlobalSignOut
+	serveMe  bool
+	now      func() time.Time
+	log      *slog.Logger
+	crossing *http.CrossOriginProtection
+
+	exchanges singleflight.Group // by state
+}
+
+// NewLogin checks cfg and returns a Login. Mount it at Prefix + "/". The client
+// must have a LogoutURL. Its error joins one [*sso.ConfigError] for each field
+// that is wrong.
+func NewLogin(c *sso.Client, cfg LoginConfig) (*Login, error) {
+	if c == nil {
+		return nil, &sso.ConfigError{Field: "Client", Problem: "is required"}
+	}
+	cfg.setDefaults()
+	base, err := cfg.check(c)
+	if err != nil {
+		return nil, err
+	}
+	l := &Login{
+		client:   c,
+		base:     base.Scheme + "://" + base.Host,
+		prefix:   cfg.Prefix,
+		global:   cfg.GlobalSignOut,
+		serveMe:  cfg.ServeMe,
+		now:      cfg.Now,
+		log:      cfg.Logger,
+		crossing: http.NewCrossOriginProtection(),
+	}
+	// Browsers without Sec-Fetch-Site are judged by Origin, which is compared
+	// with Host. Behind a proxy that rewrites Host, ours must pass too.
+	if err := l.crossing.AddTrustedOrigin(l.base); err != nil {
+		return nil, &sso.ConfigError{Field: "LoginConfig.BaseURL", Problem: "is not an origin"}
+	}
+	if cfg.InsecureLocalhost {
+		l.cookies = newCookies(c.ID(), c.UserPoolID(), base)
+	} else {
+		l.cookies = newCookies(c.ID(), c.UserPoolID(), nil)
+	}
+	l.sealer, err = newSealer(cfg.CookieKeys, c.ID(), c.UserPoolID())
+	if err != nil {
+		return nil, err
+	}
+	l.sessions = &sessions{
+		client:   c,
+		verifier: c.Verifier(),
+		store:    cfg.Sessions,
+		sealer:   l.sealer,
+		idle:     cfg.IdleTimeout,
+		absolute: cfg.AbsoluteTimeout,
+		now:      cfg.Now,
+		log:      cfg.Logger,
+	}
+	return l, nil
+}
+
+func (cfg *LoginConfig) setDefaults() {
+	if cfg.Prefix == "" {
+		cfg.Prefix = defaultPrefix
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = defaultIdleTimeout
+		if cfg.AbsoluteTimeout > 0 {
+			cfg.IdleTimeout = min(cfg.IdleTimeout, cfg.AbsoluteTimeout)
+		}
+	}
+	if cfg.AbsoluteTimeout == 0 {
+		cfg.AbsoluteTimeout = max(defaultAbsoluteTimeout, cfg.IdleTimeout)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = newMemoryStore(cfg.Now)
+	}
+}
+
+// check reports everything that is wrong with the config, with its defaults
+// filled in, and returns the parsed BaseURL.
+func (cfg *LoginConfig) check(c *sso.Client) (*url.URL, error) {
+	var problems []error
+	wrong := func(field, problem string) {
+		problems = append(problems, &sso.ConfigError{Field: "LoginConfig." + field, Problem: problem})
+	}
+	if err := checkCookieKeys(cfg.CookieKeys); err != nil {
+		problems = append(problems, err)
+	}
+	if !validPrefix(cfg.Prefix) {
+		wrong("Prefix", `must be a clean path such as "/auth", of letters, digits, "-", "_", "." and "/"`)
+	}
+	if cfg.IdleTimeout < time.Minute {
+		wrong("IdleTimeout", "must be at least 1 minute")
+	}
+	if cfg.AbsoluteTimeout < cfg.IdleTimeout {
+		wrong("AbsoluteTimeout", "must be at least IdleTimeout")
+	}
+	if _, err := c.LogoutURL(); err != nil {
+		problems = append(problems, &sso.ConfigError{
+			Field:   "ClientConfig.LogoutURL",
+			Problem: "is required by Login: without it signing out leaves the sign-in at Cognito",
+		})
+	}
+	base, problem := checkBaseURL(cfg.BaseURL, cfg.InsecureLocalhost)
+	if problem != "" {
+		wrong("BaseURL", problem)
+		return nil, errors.Join(problems...)
+	}
+	if callback := base.Scheme + "://" + base.Host + cfg.Prefix + "/callback"; callback != c.RedirectURL() {
+		wrong("BaseURL", "and Prefix give the callback "+callback+", but ClientConfig.RedirectURL is "+c.RedirectURL())
+	}
+	return base, errors.Join(problems...)
+}
+
+// checkBaseURL returns the parsed URL, or what is wrong with it.
+func checkBaseURL(raw string, insecure bool) (base *url.URL, problem string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || strings.ContainsAny(raw, "?#") ||
+		u.Host != strings.ToLower(u.Host) {
+		return nil, "must be an origin such as https://board.example.ac.kr: scheme and lower-case host, without path, query and user"
+	}
+	switch {
+	case insecure && (u.Scheme != "http" || u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1"):
+		return nil, "must be http://localhost:<port> or http://127.0.0.1:<port> with InsecureLocalhost"
+	case !insecure && u.Scheme != "https":
+		return nil, "must be https"
+	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(u.Host, ":"):
+		return nil, "must not name the scheme's own port: browsers leave it out"
+	}
+	return u, ""
+}
+
+func validPrefix(prefix string) bool {
+	for i := range len(prefix) {
+		if c := prefix[i]; !isAlphanumeric(c) && strings.IndexByte("-_./", c) < 0 {
+			return false
+		}
+	}
+	return len(prefix) > 1 && prefix[0] == '/' && path.Clean(prefix) == prefix
+}
+
+// ServeHTTP serves Login's own routes.
+func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route, _ := strings.CutPrefix(r.URL.Path, l.prefix)
+	switch {
+	case route == "/login":
+		l.get(w, r, l.serveLogin)
+	case route == "/callback":
+		l.get(w, r, l.serveCallback)
+	case route == "/logout":
+		l.serveLogout(w, r)
+	case route == "/logged-out":
+		l.get(w, r, l.serveLoggedOut)
+	case route == "/me" && l.serveMe:
+		l.get(w, r, l.serveUser)
+	default:
+		l.page(w, r, http.StatusNotFound, pageNotFound, pageData{})
+	}
+}
+
+// get lets only GET through, and no prefetching: browsers and link checkers
+// that fetch ahead must neither start a sign-in nor spend a code.
+func (l *Login) get(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+	switch {
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		l.page(w, r, http.StatusMethodNotAllowed, pageMethod, pageData{})
+	case isPrefetch(r):
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		serve(w, r)
+	}
+}
+
+// serveLogin starts a sign-in.
+func (l *Login) serveLogin(w http.ResponseWriter, r *http.Request) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || hasRepeated(query, "return_to", "identity_provider", "prompt", "retry") {
+		l.page(w, r, http.StatusBadRequest, pageBadRequest, pageData{})
+		return
+	}
+	returnTo := l.returnTo(query.Get("return_to"))
+	silent := query.Get("prompt") == "none"
+	if silent && l.cookies.has(r, l.cookies.silent) {
+		// Cognito said a moment ago that this takes a page. An app that tries
+		// again at each request would go round in circles.
+		l.redirect(w, returnTo)
+		return
+	}
+	if query.Has("retry") {
+		l.cookies.remove(w, l.cookies.tries)
+	} else if tries, _ := l.cookies.get(r, l.cookies.tries); tries == maxTries {
+		l.log.WarnContext(r.Context(), "sso: sign-ins completed, but their session never came back; the browser refuses the cookie, or sessions are not shared between processes")
+		l.page(w, r, http.StatusBadRequest, pageLoop, pageData{LoginURL: l.loginURL(returnTo, "retry", "1")})
+		return
+	}
+	opts := sso.AuthOptions{
+		IdentityProvider: query.Get("identity_provider"),
+		Prompt:           query.Get("prompt"),
+		Lang:             string(languageOf(r)),
+	}
+	if silent {
+		// With it, Cognito answers login_required to those who signed in
+		// through a provider.
+		opts.IdentityProvider = ""
+	}
+	target, f, err := l.client.AuthCodeURL(opts)
+	if err != nil {
+		l.page(w, r, http.StatusBadRequest, pageBadRequest, pageData{})
+		return
+	}
+	if err := l.addFlow(w, r, flow{Flow: f, ReturnTo: returnTo, Silent: silent}); err != nil {
+		l.log.ErrorContext(r.Context(), "sso: the sign-in could not be started", "error", err)
+		l.page(w, r, http.StatusInternalServerError, pageError, pageData{})
+		return
+	}
+	l.redirect(w, target)
+}
+
+// hasRepeated says whether one of the parameters is given more than once.
+func hasRepeated(query url.Values, names ...string) bool {
+	for _, name := range names {
+		if len(query[name]) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// loginURL returns the path that starts a sign-in. More parameters come in
+// pairs of constants.
+func (l *Login) loginURL(returnTo string, more ...string) string {
+	query := url.Values{}
+	if returnTo != "" && returnTo != defaultReturnTo {
+		query.Set("return_to", returnTo)
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		query.Set(more[i], more[i+1])
+	}
+	if len(query) == 0 {
+		return l.prefix + "/login"
+	}
+	return l.prefix + "/login?" + query.Encode()
+}
+
+// redirect sends the browser to a URL of Cognito's or a path that was checked.
+// http.Redirect would clean the path: see returnPath.
+func (l *Login) redirect(w http.ResponseWriter, location string) {
+	h := w.Header()
+	h.Set("Location", location)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// Require lets only signed-in requests through. It sends browsers to sign in
+// and answers everything else with 401 and JSON that holds login_url. When the
+// session store, Cognito or its keys are out of reach and the session's token
+// has ended, it answers 503; that never signs anybody out.
+//
+// It marks what it lets through as "Cache-Control: private, no-store", which
+// the handler may replace, so that nothing is shown again after signing out.
+func (l *Login) Require(next http.Handler) http.Handler { return l.handler(next, false) }
+
+// Optional puts the session's token into the context if there is one.
+func (l *Login) Optional(next http.Handler) http.Handler { return l.handler(next, true) }
+
+func (l *Login) handler(next http.Handler, optional bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if accepted(r.Context(), l) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		addVary(w.Header(), "Accept", "Cookie", "Sec-Fetch-Mode")
+		a := &auth{owner: l, fail: l.fail}
+		var err error
+		a.session, a.token, err = l.load(r)
+		switch {
+		case err == nil:
+			a.login = l
+			w.Header().Set("Cache-Control", "private, no-store")
+			if l.cookies.has(r, l.cookies.tries) {
+				// The session came back: no loop.
+				l.cookies.remove(w, l.cookies.tries)
+			}
+		case optional && errors.Is(err, sso.ErrMissing):
+		default:
+			l.fail(w, r, err)
+			return
+		}
+		r2, err := withAuth(r, a)
+		if err != nil {
+			l.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r2)
+	})
+}
+
+// load returns the session of the request's cookie, and its ID token.
+func (l *Login) load(r *http.Request) (*session, sso.Token, error) {
+	id, ok := l.cookies.get(r, l.cookies.session)
+	if !ok {
+		return nil, sso.Token{}, sso.ErrMissing
+	}
+	return l.sessions.load(r.Context(), id)
+}
+
+// fail answers a request that is refused: browsers with a redirect or a page,
+// everything else with JSON.
+//
+// It leaves the session cookie alone. The answer to an old request may arrive
+// after a new sign-in, and would take that one's cookie away.
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if gone(r, err) {
+		return
+	}
+	ref := refusalOf(err)
+	switch browser := isNavigation(r); {
+	case ref.status == http.StatusUnauthorized && browser:
+		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r))))
+	case ref.status == http.StatusUnauthorized:
+		l.unauthorized(w)
+	case !browser:
+		ref.writeJSON(w, "")
+	case ref.status == http.StatusForbidden:
+		l.page(w, r, ref.status, pageForbidden, pageData{})
+	case ref.status == http.StatusServiceUnavailable:
+		l.page(w, r, ref.status, pageUnavailable, pageData{})
+	case ref.status == http.StatusBadRequest:
+		l.page(w, r, ref.status, pageBadRequest, pageData{})
+	default:
+		l.log.ErrorContext(r.Context(), "sso: a request could not be checked", "reason", string(sso.ReasonOf(err)), "error", err)
+		l.page(w, r, ref.status, pageError, pageData{})
+	}
+}
+
+// unauthorized tells a script where to sign in. The challenge is that of
+// draft-broyer-http-cookie-auth, since 401 must have one and a bearer token
+// would not help; browsers ignore it.
+func (l *Login) unauthorized(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Cookie realm="session", form-action="`+l.loginURL("")+`"`)
+	refusal{
+		status:      http.StatusUnauthorized,
+		code:        "login_required",
+		description: "Sign in first.",
+	}.writeJSON(w, l.loginURL(""))
+}
+
+// SignOutSubject ends every session of a user, by [sso.Token].Subject, in the
+// session store, whatever app of the store they belong to, and returns how
+// many. It neither reaches tokens that APIs verify offline nor the browser's
+// sign-in at Cognito.
+func (l *Login) SignOutSubject(ctx context.Context, subject string) (int, error) {
+	if subject == "" {
+		return 0, nil
+	}
+	n, err := l.sessions.store.DeleteBySubject(ctx, subject)
+	if err != nil {
+		return n, storeError(err)
+	}
+	return n, nil
+}
+
+// addVary adds what an answer depends on. It is added to every answer, not to
+// refusals alone, because a cache may hold either.
+func addVary(h http.Header, names ...string) {
+	h.Add("Vary", strings.Join(names, ", "))
+}

@@ -1,0 +1,221 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ssu-itsupport/cognito-sso/sso"
+)
+
+const (
+	// refreshAhead is how long before its end a token is replaced.
+	refreshAhead = time.Minute
+	// refreshTimeout bounds one refresh, storing it included. It goes on when
+	// the request that began it is cancelled: an answer that nobody stores is
+	// a refresh token lost.
+	refreshTimeout = 20 * time.Second
+	// refreshPatience is how long a request whose token is still good waits
+	// for a new one.
+	refreshPatience = 3 * time.Second
+	// refreshPause keeps requests from queueing behind a Cognito that does not
+	// answer.
+	refreshPause = 3 * time.Second
+	// adoptTries and adoptDelay are how long to wait for another process to
+	// store the tokens that it got for the refresh token we found spent.
+	adoptTries = 10
+	adoptDelay = 100 * time.Millisecond
+
+	maxSaves  = 5
+	saveDelay = 50 * time.Millisecond
+)
+
+// errNotRefreshed: the session stands, but has no new tokens now.
+var errNotRefreshed = fmt.Errorf("%w: not refreshed", sso.ErrUnavailable)
+
+// due says whether one of the tokens ends soon.
+func (sess *session) due(now time.Time) bool {
+	return sess.data.Spent || now.Add(refreshAhead).Unix() >= min(sess.data.IDExpires, sess.data.AccessExpires)
+}
+
+// refreshed returns the session with new tokens. Otherwise err says why, and
+// the session returned beside it is the old one, or nil if that has ended or
+// the caller's context has. Requests of one session share one refresh, and each
+// waits no longer than its own context lasts.
+func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, error) {
+	now := s.now()
+	switch {
+	case sess.data.Refresh == "":
+		return sess, nil // it ends with its token
+	case now.UnixNano() < s.pausedUntil.Load():
+		return sess, errNotRefreshed
+	}
+	detached := context.WithoutCancel(ctx)
+	done := s.renewals.DoChan(sess.key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(detached, refreshTimeout)
+		defer cancel()
+		return s.renew(ctx, sess)
+	})
+	var patience <-chan time.Time
+	if now.Unix() < sess.data.IDExpires {
+		timer := time.NewTimer(refreshPatience)
+		defer timer.Stop()
+		patience = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-patience:
+		return sess, errNotRefreshed
+	case r := <-done:
+		fresh, _ := r.Val.(*session)
+		switch {
+		case r.Err == nil:
+			return fresh, nil
+		case errors.Is(r.Err, sso.ErrMissing):
+			return nil, sso.ErrMissing
+		}
+		return sess, r.Err
+	}
+}
+
+// renew refreshes a session. old is what the caller saw; the stored one may be
+// newer. It returns sso.ErrMissing if the session has ended, and any other
+// error if that is not known.
+func (s *sessions) renew(ctx context.Context, old *session) (*session, error) {
+	cur, err := s.read(ctx, old.key)
+	if err != nil {
+		return nil, err
+	}
+	if cur.data.RawID != old.data.RawID {
+		return cur, nil // another process, or a request before us
+	}
+	if set := s.unsaved.find(cur); set != nil {
+		return s.save(ctx, cur, set, 1)
+	}
+	set, err := s.client.Refresh(ctx, sso.Secret(cur.data.Refresh), cur.subject)
+	var refused *sso.AuthError
+	switch {
+	case err == nil:
+		return s.save(ctx, cur, set, maxSaves)
+	case errors.As(err, &refused) && refused.Code == "invalid_grant":
+		return s.adoptOrEnd(ctx, cur)
+	case errors.Is(err, sso.ErrTokenMismatch):
+		// fail closed: the refresh token answers for somebody else.
+		s.log.ErrorContext(ctx, "sso: session ended: a refresh answered for another user or client")
+		s.remove(ctx, cur.key)
+		return nil, sso.ErrMissing
+	}
+	// Everything else says nothing about the session: Cognito or its keys out
+	// of reach, throttling, a client secret that was replaced, a claim that is
+	// not as it should be. It goes on while its token does.
+	if !isTokenFault(err) {
+		s.pausedUntil.Store(s.now().Add(refreshPause).UnixNano())
+	}
+	s.log.WarnContext(ctx, "sso: tokens could not be refreshed", "reason", string(sso.ReasonOf(err)), "error", err)
+	return nil, fmt.Errorf("%w: %w", errNotRefreshed, err)
+}
+
+// adoptOrEnd is for a refresh token that Cognito no longer takes: another
+// process may have redeemed it and stored newer tokens, or be about to. Else
+// the session has ended. It is marked, not deleted, so that a process that is
+// slower still can mend it; what was signed out is deleted, and stays so.
+func (s *sessions) adoptOrEnd(ctx context.Context, cur *session) (*session, error) {
+	for n := 0; ; n++ {
+		stored, err := s.read(ctx, cur.key)
+		if err != nil {
+			return nil, err
+		}
+		if stored.data.RawID != cur.data.RawID {
+			return stored, nil
+		}
+		if n >= adoptTries {
+			spent := *stored
+			spent.data.Spent = true
+			_, err := s.update(ctx, &spent)
+			switch {
+			case errors.Is(err, ErrSessionConflict) && n < adoptTries+maxSaves:
+				continue // the other process, or a touch
+			case err != nil && !errors.Is(err, ErrSessionGone) && !errors.Is(err, ErrSessionConflict):
+				return nil, storeError(err)
+			}
+			s.log.InfoContext(ctx, "sso: session ended: its refresh token is spent, revoked or expired")
+			return nil, sso.ErrMissing
+		}
+		if err := sleep(ctx, adoptDelay); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// save stores a token set in the session cur. Losing the set would lose the
+// refresh token, so a failing store is asked again, up to so many times, and
+// then at the session's next request.
+func (s *sessions) save(ctx context.Context, cur *session, set *sso.TokenSet, tries int) (*session, error) {
+	var err error
+	for n := range tries {
+		if n > 0 && !errors.Is(err, ErrSessionConflict) && sleep(ctx, saveDelay<<n) != nil {
+			break
+		}
+		next := *cur
+		next.data.setTokens(set)
+		next.data.Seen = s.now().Unix()
+		var stored *session
+		stored, err = s.update(ctx, &next)
+		switch {
+		case err == nil:
+			s.unsaved.take(cur.key)
+			return stored, nil
+		case errors.Is(err, ErrSessionGone):
+			// Signed out meanwhile, and it stays so.
+			s.unsaved.take(cur.key)
+			s.revoke(ctx, set.Refresh)
+			return nil, sso.ErrMissing
+		case errors.Is(err, ErrSessionConflict):
+			again, readErr := s.stored(ctx, cur.key)
+			switch {
+			case errors.Is(readErr, sso.ErrMissing):
+				s.unsaved.take(cur.key)
+				s.revoke(ctx, set.Refresh)
+				return nil, sso.ErrMissing
+			case readErr != nil:
+				err = readErr
+			case again.data.RawID != cur.data.RawID:
+				s.unsaved.take(cur.key)
+				return again, nil // refreshed elsewhere as well: theirs is stored
+			default:
+				cur = again // touched, or marked as spent by a process that lost
+			}
+		}
+	}
+	s.unsaved.keep(cur, set)
+	s.log.ErrorContext(ctx, "sso: refreshed tokens could not be stored; this process keeps them for the session's next request", "error", err)
+	next := *cur
+	next.data.setTokens(set)
+	return &next, nil
+}
+
+// revoke ends a refresh token that nobody needs, if Cognito can be reached.
+func (s *sessions) revoke(ctx context.Context, refresh sso.Secret) {
+	if refresh == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	if err := s.client.Revoke(ctx, refresh); err != nil {
+		s.log.WarnContext(ctx, "sso: a refresh token could not be revoked", "reason", string(sso.ReasonOf(err)), "error", err)
+	}
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
