@@ -1,0 +1,55 @@
+# Every target is one plain go command or a script: nothing here is needed to
+# use the module. `make help` lists the targets.
+
+include .ci/versions
+
+GO       ?= go
+BIN      := $(CURDIR)/.bin
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover tools ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+quickstart: ## run the whole story on this machine, for a browser
+	$(GO) run ./examples/quickstart
+
+check: ## run the quickstart's own checks, without a browser, and exit
+	$(GO) run ./examples/quickstart -check
+
+test: ## run every test; tests of missing real components are skipped
+	$(GO) test ./...
+
+real: ## run every test, and fail where a real component is missing
+	SSO_REQUIRE_REAL=1 $(GO) test -count=1 ./...
+
+race: ## run every test under the race detector, in random order
+	$(GO) test -race -shuffle=on ./...
+
+vet: ## run go vet
+	$(GO) vet ./...
+
+fmt: ## rewrite the Go files with gofmt
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+lint: tools ## run staticcheck and golangci-lint at the pinned versions
+	$(BIN)/staticcheck ./...
+	$(BIN)/golangci-lint run ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (10s) each
+	FUZZTIME=$(FUZZTIME) .ci/run fuzz
+
+tidy: ## make go.mod and go.sum match the code
+	$(GO) mod tidy
+
+cover: ## run every test with coverage of the whole module; writes coverage.out
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+tools: ## install the pinned linters into .bin
+	.ci/run tools
+
+ci: ## run what CI runs (installs Debian packages as root)
+	CI=true .ci/run
