@@ -35,8 +35,10 @@ func returnPath(s string) (string, bool) {
 		return "", false
 	}
 	// RequestURI leaves the fragment out. It is on this origin: the path starts
-	// with one slash, as checked.
-	return u.RequestURI(), true
+	// with one slash, as checked. It may be longer than s, with what s had not
+	// encoded.
+	out := u.RequestURI()
+	return out, len(out) <= maxReturnTo
 }
 
 // plainPath checks a decoded path. What is wrong with the path as written is

@@ -94,6 +94,7 @@ var returnRows = []struct{ name, in, want string }{
 	{"at host", "@evil.example", "/"},
 	{"colon first", ":80", "/"},
 	{"too long", "/" + strings.Repeat("a", 2048), "/"},
+	{"too long once encoded", "/" + strings.Repeat(`"`, 1000), "/"}, // found by FuzzReturnTo
 	{"as long as allowed", "/" + strings.Repeat("a", 2047), "/" + strings.Repeat("a", 2047)},
 	{"own login", "/auth/login?prompt=login", "/"},
 	{"own logout", "/auth/logout", "/"},
