@@ -25,38 +25,37 @@ const (
 )
 
 // claims are the members of a payload that are looked at, as they stand in
-// it: nil is absent. Every other member is ignored, since AWS adds claims.
+// it: "" is absent. Every other member is ignored, since AWS adds claims.
 type claims struct {
-	iss, tokenUse, aud, clientID []byte
-	exp, iat, nbf, authTime      []byte
-	sub, username, cognitoName   []byte
-	scope, groups, identities    []byte
-	userID                       []byte
-	email, emailVerified, name   []byte
-	jti, originJTI               []byte
-	nonce, atHash                []byte
+	iss, tokenUse, aud, clientID string
+	exp, iat, nbf, authTime      string
+	sub, username, cognitoName   string
+	scope, groups, identities    string
+	userID                       string
+	email, emailVerified, name   string
+	jti, originJTI               string
+	nonce, atHash                string
 }
 
 // parseClaims finds the claims of a payload. It looks at no value.
-func parseClaims(payload []byte, userIDClaim string) (*claims, error) {
-	c := new(claims)
-	err := strictjson.Object(payload, payloadLimits, func(name, value []byte) {
+func parseClaims(payload, userIDClaim string) (c claims, err error) {
+	err = strictjson.Object(payload, payloadLimits, func(name, value string) {
 		if dst := c.field(name); dst != nil {
 			*dst = value
 		}
-		if string(name) == userIDClaim {
+		if name == userIDClaim {
 			c.userID = value
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: payload is not a strict JSON object", ErrMalformed)
+		return claims{}, fmt.Errorf("%w: payload is not a strict JSON object", ErrMalformed)
 	}
 	return c, nil
 }
 
 // field returns where the claim of that exact name goes, nil if it is ignored.
-func (c *claims) field(name []byte) *[]byte {
-	switch string(name) {
+func (c *claims) field(name string) *string {
+	switch name {
 	case "iss":
 		return &c.iss
 	case "token_use":
@@ -138,36 +137,41 @@ func (c *claims) client(use TokenUse) (string, bool) {
 }
 
 // times checks and fills in every date but exp, which was checked already.
-func (c *claims) times(t *Token, now time.Time, leeway time.Duration) error {
+// It returns since when the token has been good: the clock might be set back.
+func (c *claims) times(t *Token, now time.Time, leeway time.Duration) (from time.Time, err error) {
 	iat, ok := numericDate(c.iat)
 	if !ok {
-		return badClaim("iat", "is missing or no date")
+		return from, badClaim("iat", "is missing or no date")
 	}
 	if iat.After(now.Add(leeway + iatSlack)) {
-		return fmt.Errorf("%w: iat is in the future", ErrNotYetValid)
+		return from, fmt.Errorf("%w: iat is in the future", ErrNotYetValid)
 	}
 	if iat.After(t.ExpiresAt) {
-		return badClaim("iat", "is after exp")
+		return from, badClaim("iat", "is after exp")
 	}
 	if t.ExpiresAt.Sub(iat) > maxLifetime+leeway {
-		return badClaim("exp", "is more than 24 hours after iat")
+		return from, badClaim("exp", "is more than 24 hours after iat")
 	}
 	t.IssuedAt = iat
-	if c.nbf != nil {
+	from = iat.Add(-leeway - iatSlack)
+	if c.nbf != "" {
 		nbf, ok := numericDate(c.nbf)
 		if !ok {
-			return badClaim("nbf", "is no date")
+			return from, badClaim("nbf", "is no date")
 		}
 		if nbf.After(now.Add(leeway)) {
-			return fmt.Errorf("%w: nbf is in the future", ErrNotYetValid)
+			return from, fmt.Errorf("%w: nbf is in the future", ErrNotYetValid)
+		}
+		if begin := nbf.Add(-leeway); begin.After(from) {
+			from = begin
 		}
 	}
-	if c.authTime != nil {
+	if c.authTime != "" {
 		if t.AuthTime, ok = numericDate(c.authTime); !ok {
-			return badClaim("auth_time", "is no date")
+			return from, badClaim("auth_time", "is no date")
 		}
 	}
-	return nil
+	return from, nil
 }
 
 // fill checks and fills in everything that is neither a date nor about who
@@ -177,19 +181,21 @@ func (c *claims) fill(t *Token, kind UserIDKind) error {
 	if t.Subject, ok = strictjson.String(c.sub); !ok || t.Subject == "" || len(t.Subject) > maxSubjectLen {
 		return badClaim("sub", "is not a string of 1 to 255 bytes")
 	}
-	if c.groups != nil {
+	if c.groups != "" {
 		// A list with anything but strings is bad as a whole: a group that
 		// was skipped might be the one that a deny rule looks for.
 		if t.groups, ok = stringList(c.groups); !ok {
 			return badClaim("cognito:groups", "is not a list of strings")
 		}
 	}
-	if t.Use == UseAccess && c.scope != nil {
+	if c.scope != "" {
 		scope, ok := strictjson.String(c.scope)
 		if !ok {
 			return badClaim("scope", "is not a string")
 		}
-		t.scopes = splitScope(scope)
+		if t.Use == UseAccess { // an ID token grants nothing
+			t.scopes = splitScope(scope)
+		}
 	}
 	if err := c.fillUserID(t, kind); err != nil {
 		return err
@@ -200,7 +206,7 @@ func (c *claims) fill(t *Token, kind UserIDKind) error {
 // fillUserID reads the organisation's user id. Absence is no error here; a
 // value of another form is one, even null.
 func (c *claims) fillUserID(t *Token, kind UserIDKind) error {
-	if c.userID == nil {
+	if c.userID == "" {
 		return nil
 	}
 	// A JSON string, as Cognito gives every custom attribute, whatever its
@@ -219,7 +225,7 @@ func (c *claims) fillRest(t *Token) error {
 	if t.Use == UseID {
 		name, claim = c.cognitoName, "cognito:username"
 	}
-	if name != nil {
+	if name != "" {
 		var ok bool
 		if t.Username, ok = strictjson.String(name); !ok || t.Username == "" {
 			return badClaim(claim, "is not a non-empty string")
@@ -227,7 +233,7 @@ func (c *claims) fillRest(t *Token) error {
 	}
 	for _, s := range [...]struct {
 		name  string
-		value []byte
+		value string
 		dst   *string
 	}{
 		{"email", c.email, &t.Email},
@@ -237,7 +243,7 @@ func (c *claims) fillRest(t *Token) error {
 		{"nonce", c.nonce, &t.nonce},
 		{"at_hash", c.atHash, &t.atHash},
 	} {
-		if s.value == nil {
+		if s.value == "" {
 			continue
 		}
 		var ok bool
@@ -247,9 +253,9 @@ func (c *claims) fillRest(t *Token) error {
 	}
 	// true in a token, "true" where an attribute was copied into one. All
 	// else, "false" above all, is not verified (cognito-local makes it true).
-	t.EmailVerified = string(c.emailVerified) == "true" || strictjson.Equal(c.emailVerified, "true")
+	t.EmailVerified = c.emailVerified == "true" || strictjson.Equal(c.emailVerified, "true")
 
-	if c.identities != nil {
+	if c.identities != "" {
 		var err error
 		if t.identities, err = parseIdentities(c.identities); err != nil {
 			return badClaim("identities", "is not a list of identities")
@@ -262,12 +268,15 @@ func (c *claims) fillRest(t *Token) error {
 }
 
 // stringList reads a list of strings.
-func stringList(value []byte) ([]string, bool) {
+func stringList(value string) ([]string, bool) {
 	var list []string
 	all := true
-	err := strictjson.Array(value, payloadLimits, func(element []byte) {
+	err := strictjson.Array(value, payloadLimits, func(element string) {
 		s, ok := strictjson.String(element)
 		all = all && ok
+		if list == nil { // once is enough for what is real
+			list = make([]string, 0, min(1+strings.Count(value, ","), 16))
+		}
 		list = append(list, s)
 	})
 	if err != nil || !all {
@@ -291,13 +300,13 @@ var errIdentities = errors.New("not a list of identities")
 // number, and the list itself may be within a string. Both are read, since
 // copying the attribute into the token is a natural thing for a trigger or an
 // emulator to do.
-func parseIdentities(value []byte) ([]Identity, error) {
+func parseIdentities(value string) ([]Identity, error) {
 	if text, ok := strictjson.String(value); ok {
-		value = []byte(text)
+		value = text
 	}
 	var list []Identity
 	good := true
-	if err := strictjson.Array(value, payloadLimits, func(element []byte) {
+	if err := strictjson.Array(value, payloadLimits, func(element string) {
 		id, ok := parseIdentity(element)
 		good = good && ok
 		list = append(list, id)
@@ -309,10 +318,10 @@ func parseIdentities(value []byte) ([]Identity, error) {
 
 // parseIdentity reads one identity. Provider and user id are required: they
 // are what accounts are linked by.
-func parseIdentity(value []byte) (id Identity, ok bool) {
-	var provider, providerType, userID, primary, created []byte
-	if err := strictjson.Object(value, payloadLimits, func(name, value []byte) {
-		switch string(name) {
+func parseIdentity(value string) (id Identity, ok bool) {
+	var provider, providerType, userID, primary, created string
+	if err := strictjson.Object(value, payloadLimits, func(name, value string) {
+		switch name {
 		case "providerName":
 			provider = value
 		case "providerType":
@@ -353,22 +362,22 @@ func parseIdentity(value []byte) (id Identity, ok bool) {
 
 // absent reports whether an optional member of an identity is not there; AWS
 // writes null for one that is empty.
-func absent(value []byte) bool { return value == nil || string(value) == "null" }
+func absent(value string) bool { return value == "" || value == "null" }
 
 // boolean reads true or "true", false or "false".
-func boolean(value []byte) (b, ok bool) {
+func boolean(value string) (b, ok bool) {
 	text, quoted := strictjson.String(value)
 	if !quoted {
-		text = string(value)
+		text = value
 	}
 	return text == "true", text == "true" || text == "false"
 }
 
 // milliseconds reads Unix milliseconds, as a number or as a string of one.
-func milliseconds(value []byte) (time.Time, bool) {
+func milliseconds(value string) (time.Time, bool) {
 	text, quoted := strictjson.String(value)
 	if !quoted {
-		text = string(value)
+		text = value
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms < 0 || ms >= endOfTime*1000 {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ssu-itsupport/cognito-sso/internal/jose"
 	"github.com/ssu-itsupport/cognito-sso/internal/strictjson"
@@ -15,9 +16,26 @@ var headerLimits = strictjson.Limits{Depth: 8, Values: 64}
 // compact is a token taken apart, not verified.
 type compact struct {
 	signingInput []byte // header and payload as they were signed
-	payload      []byte
 	signature    []byte
+	payload      string
 	kid          string
+}
+
+// scratch is room to take a token apart in. What a compact has as bytes is in
+// it, and gone when it is put back.
+type scratch struct{ buf []byte }
+
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, 4<<10)} }}
+
+// hold copies raw, and returns the copy and free room behind it, enough for
+// all that raw decodes to.
+func (s *scratch) hold(raw string) (text, room []byte) {
+	if need := 2 * len(raw); cap(s.buf) < need {
+		s.buf = make([]byte, need)
+	}
+	s.buf = s.buf[:cap(s.buf)]
+	n := copy(s.buf, raw)
+	return s.buf[:n], s.buf[n:]
 }
 
 // base64url is RFC 7515's: no padding, and the unused bits of the last
@@ -25,9 +43,9 @@ type compact struct {
 // has a token could make others that verify as well, and so pass a deny list.
 var base64url = base64.RawURLEncoding.Strict()
 
-// parseCompact takes a JWS in compact serialisation apart (RFC 7515 §7.1) and
-// checks its header.
-func parseCompact(raw string, limit int) (compact, error) {
+// parseCompact takes a JWS in compact serialisation apart (RFC 7515 §7.1), in
+// s, and checks its header.
+func parseCompact(raw string, limit int, s *scratch) (compact, error) {
 	if raw == "" {
 		return compact{}, ErrMissing
 	}
@@ -38,22 +56,27 @@ func parseCompact(raw string, limit int) (compact, error) {
 	if err != nil {
 		return compact{}, err
 	}
-	var c compact
-	var head []byte
-	for _, part := range []struct {
-		name string
-		text string
-		dst  *[]byte
-	}{{"header", header, &head}, {"payload", payload, &c.payload}, {"signature", signature, &c.signature}} {
-		if *part.dst, err = base64url.DecodeString(part.text); err != nil {
+	text, room := s.hold(raw)
+	var decoded [3][]byte
+	at := 0
+	for i, part := range [...]struct{ name, text string }{{"header", header}, {"payload", payload}, {"signature", signature}} {
+		n, err := base64url.Decode(room, text[at:at+len(part.text)])
+		if err != nil {
 			return compact{}, fmt.Errorf("%w: %s is not canonical base64url", ErrMalformed, part.name)
 		}
+		decoded[i], room = room[:n:n], room[n:]
+		at += len(part.text) + 1
 	}
-	if c.kid, err = parseHeader(head); err != nil {
+	kid, err := parseHeader(string(decoded[0]))
+	if err != nil {
 		return compact{}, err
 	}
-	c.signingInput = []byte(raw[:len(header)+1+len(payload)])
-	return c, nil
+	return compact{
+		signingInput: text[:len(header)+1+len(payload)],
+		signature:    decoded[2],
+		payload:      string(decoded[1]),
+		kid:          kid,
+	}, nil
 }
 
 // splitCompact returns the three parts of a token.
@@ -82,11 +105,11 @@ func splitCompact(raw string) (header, payload, signature string, err error) {
 // looked at, because Cognito sets neither; jku, jwk, x5u and x5c are not
 // either, because keys come from the configured issuer alone (RFC 8725
 // §3.10).
-func parseHeader(header []byte) (kid string, err error) {
-	var alg, keyID []byte
+func parseHeader(header string) (kid string, err error) {
+	var alg, keyID string
 	special := false
-	if err := strictjson.Object(header, headerLimits, func(name, value []byte) {
-		switch string(name) {
+	if err := strictjson.Object(header, headerLimits, func(name, value string) {
+		switch name {
 		case "alg":
 			alg = value
 		case "kid":

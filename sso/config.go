@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,13 +9,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/keyset"
 )
 
 const (
 	defaultMaxTokenSize = 16 << 10
 	largestMaxTokenSize = 64 << 10
+	defaultTokenMemory  = 16384
+	largestTokenMemory  = 1 << 20
 	defaultUserIDClaim  = "custom:userId"
 	maxLeeway           = 5 * time.Minute
+	minKeysRefresh      = time.Minute
+	maxKeysRefresh      = 24 * time.Hour // at most the default of StaleIfError
+	maxStaleIfError     = 30 * 24 * time.Hour
 	maxPoolIDLen        = 55 // the AWS API model's UserPoolIdType
 )
 
@@ -43,6 +51,27 @@ type Config struct {
 	// Config, which then share one set of keys. Defaults to
 	// <issuer>/.well-known/jwks.json, a set for each issuer.
 	JWKSURL string
+	// JWKS is the pool's key set itself, as served at JWKSURL, for hosts that
+	// can reach no key server: for every issuer of this Config, and never
+	// fetched or refreshed, so that KeysRefresh, StaleIfError and HTTPClient
+	// do nothing. Cognito may replace its keys: tokens then get
+	// [ErrUnknownKey] until a Verifier is made with the new ones, and keys
+	// that were removed work until then. It excludes JWKSURL. Defaults to
+	// nil, for fetching; an empty one is an error.
+	JWKS []byte
+	// KeysRefresh is the age by which keys are fetched again, 1 minute to 24
+	// hours, by a timer and by the use of keys past their age; no token waits
+	// for it. So a key that the pool removed works for that long at most,
+	// while the key server answers. A process that was frozen meanwhile, as
+	// in Lambda, uses its keys for the moment that this one fetch takes.
+	// Defaults to 1 hour.
+	KeysRefresh time.Duration
+	// StaleIfError is the age up to which keys are used while the key server
+	// gives no new ones, from KeysRefresh to 30 days; then tokens get
+	// [ErrKeysUnavailable]. A key that the pool removed works for that long
+	// in an outage. Observer is told of every fetch that fails. Defaults to
+	// 24 hours.
+	StaleIfError time.Duration
 	// UserIDClaim is the claim with the organisation's user id. Defaults to
 	// "custom:userId".
 	UserIDClaim string
@@ -55,14 +84,32 @@ type Config struct {
 	// (64 KiB). Defaults to 16,384 (16 KiB); a Cognito token has 1 to 2 KiB,
 	// more with many groups.
 	MaxTokenSize int
+	// TokenMemory is how many verified tokens are remembered, so that one that
+	// comes again is answered without computing its signature again; negative
+	// for none. What is said of it is what verifying it anew would say: it is
+	// forgotten when it expires and when the issuer's keys change. A token
+	// remembered takes some 4 KB, which hold the token itself: whoever can
+	// read the process's memory finds it there. Defaults to 16,384.
+	TokenMemory int
+	// ExposeExpired makes the error of an expired token an [*ExpiredError],
+	// which holds what the token said, if it passes every other check. That
+	// takes a key and a signature's work for each expired token, which are
+	// refused without either otherwise, so that whoever has old tokens can
+	// make work and fetches (paced, as for every unknown key id). It changes
+	// no token's reason. Defaults to false.
+	ExposeExpired bool
 	// HTTPClient fetches the keys. Its redirects are not followed, and an
 	// answer must be complete within its Timeout, or 5 seconds if that is 0.
+	// The connections that a Transport of yours keeps are left to you.
 	// Defaults to a client of this Verifier's own.
 	HTTPClient *http.Client
 	// InsecureAllowHTTP accepts http URLs in Issuers and JWKSURL. It MUST
 	// NOT be set outside tests and local work: whoever is on the path could
 	// then choose the keys. Defaults to false.
 	InsecureAllowHTTP bool
+	// Observer is told of every verification and every fetch of keys.
+	// Defaults to none, which costs nothing.
+	Observer Observer
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -75,11 +122,21 @@ func (c Config) complete() (Config, error) {
 	}
 	c.ClientIDs = slices.Clone(c.ClientIDs)
 	c.Issuers = slices.Clone(c.Issuers)
+	c.JWKS = slices.Clone(c.JWKS)
 	if c.UserIDClaim == "" {
 		c.UserIDClaim = defaultUserIDClaim
 	}
 	if c.MaxTokenSize == 0 {
 		c.MaxTokenSize = defaultMaxTokenSize
+	}
+	if c.TokenMemory == 0 {
+		c.TokenMemory = defaultTokenMemory
+	}
+	if c.KeysRefresh == 0 {
+		c.KeysRefresh = keyset.DefaultRefreshAge
+	}
+	if c.StaleIfError == 0 {
+		c.StaleIfError = keyset.DefaultStaleIfError
 	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{}
@@ -127,6 +184,20 @@ func (c Config) check() error {
 			wrong("JWKSURL", "%s", problem)
 		}
 	}
+	if c.JWKS != nil {
+		if c.JWKSURL != "" {
+			wrong("JWKS", "is set beside JWKSURL; expected one of the two")
+		}
+		if _, err := staticKeys(c.JWKS); err != nil {
+			wrong("JWKS", "%v", err)
+		}
+	}
+	if c.KeysRefresh != 0 && (c.KeysRefresh < minKeysRefresh || c.KeysRefresh > maxKeysRefresh) {
+		wrong("KeysRefresh", "is %v; expected %v to %v, or 0 for the default", c.KeysRefresh, minKeysRefresh, maxKeysRefresh)
+	}
+	if least := cmp.Or(c.KeysRefresh, keyset.DefaultRefreshAge); c.StaleIfError != 0 && (c.StaleIfError < least || c.StaleIfError > maxStaleIfError) {
+		wrong("StaleIfError", "is %v; expected KeysRefresh (%v) to %v, or 0 for the default", c.StaleIfError, least, maxStaleIfError)
+	}
 	if c.UserIDKind < UserIDInteger || c.UserIDKind > UserIDOpaque {
 		wrong("UserIDKind", "is %d; expected UserIDInteger, UserIDUUID or UserIDOpaque", int(c.UserIDKind))
 	}
@@ -135,6 +206,9 @@ func (c Config) check() error {
 	}
 	if c.MaxTokenSize < 0 || c.MaxTokenSize > largestMaxTokenSize {
 		wrong("MaxTokenSize", "is %d; expected 1 to %d bytes, or 0 for the default", c.MaxTokenSize, largestMaxTokenSize)
+	}
+	if c.TokenMemory > largestTokenMemory {
+		wrong("TokenMemory", "is %d; expected 1 to %d tokens, 0 for the default, or less for none", c.TokenMemory, largestTokenMemory)
 	}
 	if c.HTTPClient != nil && c.HTTPClient.Timeout < 0 {
 		wrong("HTTPClient", "has a negative Timeout; expected 0 for the default, or more")

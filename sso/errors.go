@@ -111,6 +111,16 @@ func ReasonOf(err error) Reason {
 	return "other"
 }
 
+// Reasons returns every reason that [ReasonOf] can return, in a fixed order:
+// the closed list of values for a metrics label. The slice is the caller's own.
+func Reasons() []Reason {
+	all := []Reason{"ok"}
+	for _, r := range reasons {
+		all = append(all, r.reason)
+	}
+	return append(all, "other")
+}
+
 var reasons = []struct {
 	err    error
 	reason Reason

@@ -3,8 +3,6 @@ package sso
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/ssu-itsupport/cognito-sso/internal/keyset"
@@ -21,8 +19,9 @@ type issuer struct {
 }
 
 // makeIssuers returns the issuers of a completed Config, without duplicates.
-// Each has keys of its own, unless JWKSURL says where the keys of all are: a
-// key of one issuer must not vouch for another (RFC 8725 §3.8).
+// Each has keys of its own, unless JWKS or JWKSURL says what the keys of all
+// are: a key of one issuer must not vouch for another (RFC 8725 §3.8), and an
+// outage of one must not be another's.
 func makeIssuers(cfg Config) []issuer {
 	region := cfg.UserPoolID[:strings.LastIndexByte(cfg.UserPoolID, '_')]
 	// AWS lets an existing pool change between these two, under running apps.
@@ -30,8 +29,11 @@ func makeIssuers(cfg Config) []issuer {
 	updated := "https://issuer-cognito-idp." + region + ".amazonaws.com/" + cfg.UserPoolID
 
 	var shared *keyset.Cache
-	if cfg.JWKSURL != "" {
-		shared = newKeys(cfg, cfg.JWKSURL)
+	switch {
+	case cfg.JWKS != nil:
+		shared, _ = staticKeys(cfg.JWKS) // checked by Config.check
+	case cfg.JWKSURL != "":
+		shared = newKeys(cfg, "", cfg.JWKSURL, false)
 	}
 	var issuers []issuer
 	add := func(name string, optional bool) {
@@ -43,7 +45,7 @@ func makeIssuers(cfg Config) []issuer {
 		}
 		keys := shared
 		if keys == nil {
-			keys = newKeys(cfg, strings.TrimSuffix(name, "/")+"/.well-known/jwks.json")
+			keys = newKeys(cfg, name, strings.TrimSuffix(name, "/")+"/.well-known/jwks.json", optional)
 		}
 		issuers = append(issuers, issuer{name: name, keys: keys, optional: optional})
 	}
@@ -55,40 +57,21 @@ func makeIssuers(cfg Config) []issuer {
 	return issuers
 }
 
-func newKeys(cfg Config, url string) *keyset.Cache {
-	return keyset.New(keyset.Config{URL: url, Client: cfg.HTTPClient, Now: cfg.Now})
-}
-
 // preload fetches the issuer's keys.
 func (i *issuer) preload(ctx context.Context) error {
 	err := i.keys.Refresh(ctx)
 	var failed *keyset.FetchError
-	if i.optional && errors.As(err, &failed) && (failed.NotFound || failed.Status != 0 && failed.Status != http.StatusOK) {
-		// The pool has not switched to this form (aws-jwt-verify #279). If
-		// it has, and this is an outage, the first token will ask again.
+	if i.optional && errors.As(err, &failed) && (failed.NotFound || failed.Status != 0) {
+		// The pool has not switched to this form (see notSwitched). If it
+		// has, and this is an outage, the first token will ask again.
 		return nil
 	}
 	return keysError(err)
 }
 
-// keysError turns an error of keyset into one of this package.
-func keysError(err error) error {
-	var failed *keyset.FetchError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, keyset.ErrUnknownKey):
-		return ErrUnknownKey
-	case errors.As(err, &failed):
-		return fmt.Errorf("%w: %w", ErrKeysUnavailable, failed)
-	default: // the caller's own context ended
-		return fmt.Errorf("sso: waiting for keys: %w", err)
-	}
-}
-
 // source returns the issuer whose name is the JSON string iss, nil if there is
 // none. The comparison is of the exact text.
-func (v *Verifier) source(iss []byte) *issuer {
+func (v *Verifier) source(iss string) *issuer {
 	for i := range v.sources {
 		if strictjson.Equal(iss, v.sources[i].name) {
 			return &v.sources[i]

@@ -13,7 +13,8 @@ import (
 //
 // [*AuthError] with Code "invalid_grant" means that the refresh token is
 // spent, revoked or expired. [ErrUnavailable] and [ErrKeysUnavailable] say
-// nothing about it: keep the session. Where the pool rotates refresh tokens,
+// nothing about it: keep the session. While there are no keys to verify an
+// answer with, it is not redeemed. Where the pool rotates refresh tokens,
 // redeeming one ends it, so never do it twice at a time, and store
 // TokenSet.Refresh before anything else.
 func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*TokenSet, error) {
@@ -23,6 +24,9 @@ func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*
 	if subject == "" {
 		// fail closed, and before the refresh token is spent.
 		return nil, fmt.Errorf("%w: no subject to compare with", ErrTokenMismatch)
+	}
+	if err := c.cfg.Verifier.keysReady(ctx); err != nil {
+		return nil, err // before the refresh token is spent on an answer that cannot be verified
 	}
 	answer, err := c.oauth().TokenSource(c.withHTTP(ctx), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {

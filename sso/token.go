@@ -57,7 +57,7 @@ type Token struct {
 	scopes     []string
 	groups     []string
 	identities []Identity
-	payload    []byte // the verified payload, for Claim; never written
+	payload    string // the verified payload, for Claim; the texts above are parts of it
 }
 
 // Identity is one entry of the identities claim: an external identity behind

@@ -39,18 +39,18 @@ func (t Token) Machine() bool {
 // A claim that an app client may write (see WriteAttributes of the client) is
 // the user's own word, verified token or not.
 func (t Token) Claim(name string, dst any) (bool, error) {
-	if t.payload == nil {
+	if t.payload == "" {
 		return false, nil
 	}
-	var value []byte
-	if err := strictjson.Object(t.payload, payloadLimits, func(n, v []byte) {
-		if string(n) == name {
+	var value string
+	if err := strictjson.Object(t.payload, payloadLimits, func(n, v string) {
+		if n == name {
 			value = v
 		}
 	}); err != nil {
 		return false, fmt.Errorf("%w: payload does not parse", ErrClaim) // it did when it was verified
 	}
-	if value == nil {
+	if value == "" {
 		return false, nil
 	}
 	if err := strictjson.Decode(value, dst); err != nil {

@@ -2,6 +2,7 @@ package sso
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -39,8 +40,14 @@ import (
 //
 // Steps 4 to 7 read claims that are not verified yet. They only ever refuse:
 // so a token that is foreign, expired or of the wrong kind never causes a
-// call to the key server. What is handed out is read from the same bytes that
+// call to the key server (Config.ExposeExpired makes an exception of expired
+// ones). What is handed out is read from the same bytes that
 // the signature was then checked over.
+//
+// A token that passed is remembered (see Config.TokenMemory), and the same text
+// is answered without doing all that again: only what may have changed is
+// looked at, which is the time, the issuer's keys and the use asked for. The
+// outcome is the same as without that memory.
 //
 // A token that was revoked, or whose user signed out everywhere, is accepted
 // until it expires: nothing in it says so. Keep access tokens short-lived
@@ -48,6 +55,7 @@ import (
 type Verifier struct {
 	cfg     Config // complete; never changed
 	sources []issuer
+	memory  *tokenMemory // nil for none
 }
 
 // NewVerifier checks cfg and returns a Verifier. It fetches nothing: the
@@ -58,7 +66,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{cfg: cfg, sources: makeIssuers(cfg)}, nil
+	return &Verifier{cfg: cfg, sources: makeIssuers(cfg), memory: newMemory(cfg)}, nil
 }
 
 // VerifyAccess verifies an access token, which is what an API should be
@@ -84,9 +92,36 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 	return v.verify(ctx, raw, "")
 }
 
-// verify verifies a token of the given use, "" for either.
+// verify verifies a token of the given use, "" for either, and tells the
+// observer.
 func (v *Verifier) verify(ctx context.Context, raw string, want TokenUse) (Token, error) {
-	parts, err := parseCompact(raw, v.cfg.MaxTokenSize)
+	if v.cfg.Observer == nil {
+		if t := v.recall(raw, want); t != nil {
+			return *t, nil
+		}
+		return v.verifyAnew(ctx, raw, want)
+	}
+	began := time.Now()
+	if t := v.recall(raw, want); t != nil {
+		v.cfg.Observer.Verified(ctx, VerifyEvent{Use: t.Use, Reason: ReasonOf(nil), Duration: time.Since(began), Remembered: true})
+		return *t, nil
+	}
+	t, err := v.verifyAnew(ctx, raw, want)
+	if err == nil {
+		want = t.Use
+	}
+	v.cfg.Observer.Verified(ctx, VerifyEvent{Use: want, Reason: ReasonOf(err), Duration: time.Since(began)})
+	return t, err
+}
+
+// verifyAnew does every check, and remembers a token that passes.
+func (v *Verifier) verifyAnew(ctx context.Context, raw string, want TokenUse) (Token, error) {
+	s, ok := scratches.Get().(*scratch)
+	if !ok {
+		panic("sso: pool of scratches holds something else") // cannot be
+	}
+	defer scratches.Put(s)
+	parts, err := parseCompact(raw, v.cfg.MaxTokenSize, s)
 	if err != nil {
 		return Token{}, err
 	}
@@ -95,11 +130,14 @@ func (v *Verifier) verify(ctx context.Context, raw string, want TokenUse) (Token
 		return Token{}, err
 	}
 	now := v.now()
-	t, source, err := v.screen(c, want, now)
+	t, source, err := v.screen(&c, want, now)
+	if v.cfg.ExposeExpired && errors.Is(err, ErrExpired) {
+		return Token{}, v.expired(ctx, t, source, parts, &c, now)
+	}
 	if err != nil {
 		return Token{}, err
 	}
-	key, err := source.keys.Key(ctx, parts.kid)
+	key, generation, settled, err := source.key(ctx, parts.kid, now)
 	if err != nil {
 		return Token{}, keysError(err)
 	}
@@ -108,13 +146,17 @@ func (v *Verifier) verify(ctx context.Context, raw string, want TokenUse) (Token
 	}
 	// c and t were read from parts.payload, and the signature covers its
 	// only encoding: what follows is verified text.
-	if err := c.times(&t, now, v.cfg.Leeway); err != nil {
+	from, err := c.times(&t, now, v.cfg.Leeway)
+	if err != nil {
 		return Token{}, err
 	}
 	if err := c.fill(&t, v.cfg.UserIDKind); err != nil {
 		return Token{}, err
 	}
 	t.payload = parts.payload
+	if settled {
+		v.remember(raw, &remembered{t, source, generation, from, t.ExpiresAt.Add(v.cfg.Leeway)}, now)
+	}
 	return t, nil
 }
 
@@ -127,6 +169,7 @@ func (v *Verifier) checkSignature(key *jose.Key, parts compact) error {
 
 // screen does the cheap checks on claims that are not verified yet, and
 // returns whose keys to verify them with. The Token has what they looked at.
+// Both are there beside ErrExpired too, and with no other error.
 func (v *Verifier) screen(c *claims, want TokenUse, now time.Time) (Token, *issuer, error) {
 	source := v.source(c.iss)
 	if source == nil {
@@ -143,14 +186,15 @@ func (v *Verifier) screen(c *claims, want TokenUse, now time.Time) (Token, *issu
 	if !ok || !v.allows(client) {
 		return Token{}, nil, ErrClient
 	}
+	var err error
 	exp, ok := numericDate(c.exp)
 	if !ok {
 		return Token{}, nil, badClaim("exp", "is missing or no date")
 	}
 	if !now.Before(exp.Add(v.cfg.Leeway)) {
-		return Token{}, nil, ErrExpired
+		err = ErrExpired
 	}
-	return Token{Use: use, Issuer: source.name, ClientID: client, ExpiresAt: exp}, source, nil
+	return Token{Use: use, Issuer: source.name, ClientID: client, ExpiresAt: exp}, source, err
 }
 
 // Preload fetches the keys of every issuer, at once, so that the first token

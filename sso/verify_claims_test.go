@@ -314,7 +314,9 @@ func idClaimAttempts() []attempt {
 		}
 	}
 	rows := []attempt{
-		{name: "scope is no claim of an ID token", edit: claim("scope", `["admin"]`), check: func(t *testing.T, tok sso.Token) {
+		{name: "scope of an ID token is a list", want: sso.ErrClaim, edit: claim("scope", `["admin"]`)},
+		{name: "scope of an ID token is a number", want: sso.ErrClaim, edit: claim("scope", `1`)},
+		{name: "scope is no claim of an ID token", edit: claim("scope", `"admin"`), check: func(t *testing.T, tok sso.Token) {
 			if tok.Scopes() != nil || tok.HasScope("admin") {
 				t.Errorf("scopes are %q", tok.Scopes())
 			}

@@ -99,6 +99,27 @@ func TestNewVerifierConfig(t *testing.T) {
 		{"file JWKSURL", "JWKSURL", func(c *sso.Config) { c.JWKSURL = "file:///etc/jwks.json" }},
 		{"JWKSURL with a password", "JWKSURL", func(c *sso.Config) { c.JWKSURL = "https://canary:canary@keys.example" }},
 
+		{"JWKS", "", func(c *sso.Config) { c.JWKS = []byte(poolKeys()) }},
+		{"JWKS and JWKSURL", "JWKS", func(c *sso.Config) { c.JWKS, c.JWKSURL = []byte(poolKeys()), "https://keys.example" }},
+		{"empty JWKS", "JWKS", func(c *sso.Config) { c.JWKS = []byte{} }},
+		{"JWKS without keys", "JWKS", func(c *sso.Config) { c.JWKS = []byte(`{"keys":[]}`) }},
+		{"JWKS without a usable key", "JWKS", func(c *sso.Config) { c.JWKS = []byte(`{"keys":[{"kid":"canary","kty":"EC"}]}`) }},
+		{"JWKS that is HTML", "JWKS", func(c *sso.Config) { c.JWKS = []byte("<html>canary") }},
+		{"JWKS cut off", "JWKS", func(c *sso.Config) { c.JWKS = []byte(poolKeys()[:800]) }},
+		{"JWKS over 1 MiB", "JWKS", func(c *sso.Config) { c.JWKS = []byte(poolKeys() + strings.Repeat(" ", 1<<20)) }},
+
+		{"least age", "", func(c *sso.Config) { c.KeysRefresh = time.Minute }},
+		{"most age", "", func(c *sso.Config) { c.KeysRefresh = 24 * time.Hour }},
+		{"too little age", "KeysRefresh", func(c *sso.Config) { c.KeysRefresh = time.Minute - 1 }},
+		{"too much age", "KeysRefresh", func(c *sso.Config) { c.KeysRefresh = 24*time.Hour + 1 }},
+		{"negative age", "KeysRefresh", func(c *sso.Config) { c.KeysRefresh = -1 }},
+		{"as stale as fresh", "", func(c *sso.Config) { c.KeysRefresh, c.StaleIfError = 2*time.Hour, 2*time.Hour }},
+		{"stale before the default refresh", "StaleIfError", func(c *sso.Config) { c.StaleIfError = time.Hour - 1 }},
+		{"stale before the refresh", "StaleIfError", func(c *sso.Config) { c.KeysRefresh, c.StaleIfError = 2*time.Hour, 2*time.Hour-1 }},
+		{"stale for 30 days", "", func(c *sso.Config) { c.StaleIfError = 30 * 24 * time.Hour }},
+		{"stale for longer", "StaleIfError", func(c *sso.Config) { c.StaleIfError = 30*24*time.Hour + 1 }},
+		{"negative stale", "StaleIfError", func(c *sso.Config) { c.StaleIfError = -1 }},
+
 		{"kind UUID", "", func(c *sso.Config) { c.UserIDKind = sso.UserIDUUID }},
 		{"kind opaque", "", func(c *sso.Config) { c.UserIDKind = sso.UserIDOpaque }},
 		{"unknown kind", "UserIDKind", func(c *sso.Config) { c.UserIDKind = 3 }},
@@ -112,6 +133,9 @@ func TestNewVerifierConfig(t *testing.T) {
 		{"largest size", "", func(c *sso.Config) { c.MaxTokenSize = 64 << 10 }},
 		{"too large", "MaxTokenSize", func(c *sso.Config) { c.MaxTokenSize = 64<<10 + 1 }},
 		{"negative size", "MaxTokenSize", func(c *sso.Config) { c.MaxTokenSize = -1 }},
+		{"no memory", "", func(c *sso.Config) { c.TokenMemory = -1 }},
+		{"largest memory", "", func(c *sso.Config) { c.TokenMemory = 1 << 20 }},
+		{"too large a memory", "TokenMemory", func(c *sso.Config) { c.TokenMemory = 1<<20 + 1 }},
 
 		{"negative timeout", "HTTPClient", func(c *sso.Config) { c.HTTPClient = &http.Client{Timeout: -1} }},
 		{"everything", "ClientIDs HTTPClient Issuers[0] JWKSURL Leeway MaxTokenSize UserIDKind UserPoolID", func(c *sso.Config) {

@@ -25,6 +25,7 @@ var heavy = []string{
 	"github.com/jackc",
 	"github.com/mattn/go-sqlite3",
 	"github.com/pressly/goose",
+	"go.opentelemetry.io",
 	"modernc.org",
 	"testing",
 	module + "/internal/realtest",
@@ -88,6 +89,7 @@ func TestHeavyDependenciesAreSeen(t *testing.T) {
 		{"./lambda/users/sqlite", "database/sql"},
 		{"./lambda/users/sqlite", "modernc.org/sqlite"},
 		{"./middleware/storetest", "testing"},
+		{"./sso/ssootel", "go.opentelemetry.io/otel/metric"},
 		{"./sso/ssotest", module + "/sso/ssotest"},
 	} {
 		if hits := found(t, row.pkg); !slices.Contains(hits, row.want) {
@@ -135,6 +137,16 @@ var rules = []rule{
 		allowed: func(pkg string) bool {
 			return under(pkg, "examples") || under(pkg, "sso/ssotest") || under(pkg, "lambda/cmd")
 		},
+	},
+	{
+		name:    "only sso/ssootel imports OpenTelemetry",
+		prefix:  "go.opentelemetry.io",
+		allowed: only("sso/ssootel"),
+	},
+	{
+		name:    "OpenTelemetry's SDK is the app's choice",
+		prefix:  "go.opentelemetry.io/otel/sdk",
+		allowed: only(),
 	},
 }
 
@@ -207,6 +219,10 @@ func TestRulesCanFail(t *testing.T) {
 		{"a browser in a test", 2, listed{ImportPath: module + "/examples/quickstart", TestImports: []string{"github.com/chromedp/chromedp"}}, 0},
 		{"testing in a library", 3, listed{ImportPath: module + "/middleware", Imports: []string{"testing"}}, 1},
 		{"testing in ssotest", 3, listed{ImportPath: module + "/sso/ssotest", Imports: []string{"testing"}}, 1},
+		{"OpenTelemetry in sso", 5, listed{ImportPath: module + "/sso", Imports: []string{"go.opentelemetry.io/otel/metric"}}, 1},
+		{"OpenTelemetry in ssootel", 5, listed{ImportPath: module + "/sso/ssootel", Imports: []string{"go.opentelemetry.io/otel/metric"}}, 0},
+		{"the SDK in ssootel", 6, listed{ImportPath: module + "/sso/ssootel", Imports: []string{"go.opentelemetry.io/otel/sdk/metric"}}, 1},
+		{"the SDK in a test", 6, listed{ImportPath: module + "/sso/ssootel", XTestImports: []string{"go.opentelemetry.io/otel/sdk/metric"}}, 0},
 		{"testing in a suite", 3, listed{ImportPath: module + "/middleware/storetest", Imports: []string{"testing"}}, 0},
 	} {
 		if got := len(rules[row.rule].broken(row.pkg)); got != row.want {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"strings"
 
@@ -84,6 +85,17 @@ func (s *Set) Len() int {
 		return 0
 	}
 	return len(s.keys)
+}
+
+// Equal reports whether the two hold the same keys under the same ids.
+func (s *Set) Equal(other *Set) bool {
+	if s.Len() != other.Len() {
+		return false
+	}
+	if s.Len() == 0 {
+		return true
+	}
+	return maps.EqualFunc(s.keys, other.keys, func(a, b *Key) bool { return a.public.Equal(b.public) })
 }
 
 // The document comes over TLS from a configured host and is at most 1 MiB.
@@ -167,16 +179,16 @@ func splitSet(document []byte) ([][]byte, error) {
 // entry holds the members of a JWK that are looked at. Private members (d, p,
 // q, …) are not among them, so they are dropped.
 type entry struct {
-	kid, kty, use, alg, n, e []byte
-	keyOps                   []byte
+	kid, kty, use, alg, n, e string
+	keyOps                   string
 }
 
 // parseEntry returns the key of one JWK, or an error saying why it is not
 // usable for RS256.
 func parseEntry(data []byte) (string, *Key, error) {
 	var m entry
-	if err := strictjson.Object(data, entryLimits, func(name, value []byte) {
-		switch string(name) {
+	if err := strictjson.Object(string(data), entryLimits, func(name, value string) {
+		switch name {
 		case "kid":
 			m.kid = value
 		case "kty":
@@ -201,11 +213,11 @@ func parseEntry(data []byte) (string, *Key, error) {
 		return "", nil, errors.New("jose: unusable kid")
 	case !strictjson.Equal(m.kty, "RSA"):
 		return "", nil, errors.New("jose: kty is not RSA")
-	case m.use != nil && !strictjson.Equal(m.use, "sig"):
+	case m.use != "" && !strictjson.Equal(m.use, "sig"):
 		return "", nil, errors.New("jose: use is not sig")
-	case m.alg != nil && !strictjson.Equal(m.alg, "RS256"):
+	case m.alg != "" && !strictjson.Equal(m.alg, "RS256"):
 		return "", nil, errors.New("jose: alg is not RS256")
-	case m.keyOps != nil && !allowsVerify(m.keyOps):
+	case m.keyOps != "" && !allowsVerify(m.keyOps):
 		return "", nil, errors.New("jose: key_ops does not allow verify")
 	}
 	key, err := parseRSA(m.n, m.e)
@@ -216,9 +228,9 @@ func parseEntry(data []byte) (string, *Key, error) {
 }
 
 // allowsVerify reports whether key_ops is a list of strings that has "verify".
-func allowsVerify(value []byte) bool {
+func allowsVerify(value string) bool {
 	found, strings := false, true
-	err := strictjson.Array(value, entryLimits, func(op []byte) {
+	err := strictjson.Array(value, entryLimits, func(op string) {
 		if _, ok := strictjson.String(op); !ok {
 			strings = false
 		}
@@ -228,7 +240,7 @@ func allowsVerify(value []byte) bool {
 }
 
 // parseRSA makes a key of the members n and e alone.
-func parseRSA(n, e []byte) (*Key, error) {
+func parseRSA(n, e string) (*Key, error) {
 	// jwx cuts an exponent to 64 bits, so bound it before jwx sees it.
 	// crypto/rsa itself refuses one above 31 bits.
 	exponent, err := decodeUint(e)
@@ -269,7 +281,7 @@ func parseRSA(n, e []byte) (*Key, error) {
 // decodeUint reads a Base64urlUInt (RFC 7518 §2) as an unsigned number. A
 // leading zero byte is let through: encoders that go by way of signed numbers
 // add one.
-func decodeUint(value []byte) (*big.Int, error) {
+func decodeUint(value string) (*big.Int, error) {
 	s, ok := strictjson.String(value)
 	if !ok {
 		return nil, errors.New("not a string")

@@ -87,6 +87,40 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+func TestSetEqual(t *testing.T) {
+	t.Parallel()
+	parse := func(entries ...string) *jose.Set {
+		s, err := jose.ParseSet([]byte(set(entries...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	other := entry("n", `"`+modulus(2048)+`"`)
+	one := parse(entry())
+	for _, row := range []struct {
+		name string
+		set  *jose.Set
+		want bool
+	}{
+		{"itself", one, true},
+		{"other members, other order", parse(`{}`, entry("x5t", `"x"`, "alg", "")), true},
+		{"another key", parse(other), false},
+		{"another exponent", parse(entry("e", `"AQAD"`)), false},
+		{"another id", parse(entry("kid", `"l"`)), false},
+		{"a key more", parse(entry(), entry("kid", `"l"`)), false},
+		{"none", nil, false},
+	} {
+		if one.Equal(row.set) != row.want || row.set.Equal(one) != row.want {
+			t.Errorf("%s: not %t", row.name, row.want)
+		}
+	}
+	var none *jose.Set
+	if !none.Equal(nil) {
+		t.Error("none is not none")
+	}
+}
+
 func TestEntry(t *testing.T) {
 	t.Parallel()
 	fullKey := key()

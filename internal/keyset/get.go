@@ -14,32 +14,17 @@ import (
 	"github.com/ssu-itsupport/cognito-sso/internal/jose"
 )
 
-// FetchError says why a key set could not be fetched. It deliberately wraps
-// no error: a fetch that timed out must not look like a caller's own context
-// that ended ([context.DeadlineExceeded]).
-type FetchError struct {
-	// URL is where it was looked for, without a query.
-	URL string
-	// Status is the HTTP status if it was not 200, else 0.
-	Status int
-	// NotFound is true if the host does not exist in DNS.
-	NotFound bool
-
-	reason string
-}
-
-func (e *FetchError) Error() string {
-	return fmt.Sprintf("fetching keys from %s: %s", e.URL, e.reason)
-}
-
 // get fetches the set. Whatever is not a 200 with a key set that has a usable
 // key is an error, so that it replaces nothing.
-func (c *Cache) get(ctx context.Context) (*jose.Set, error) {
+func (c *Cache) get(ctx context.Context) (*jose.Set, *FetchError) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
 	if err != nil {
-		return nil, c.fail("bad URL")
+		return nil, c.fail(ReasonUnreachable, "bad URL")
 	}
 	req.Header.Set("Accept", "application/json")
+	// Fetches are minutes apart at least: a connection kept meanwhile would
+	// hold two goroutines, outlive Close, and be dead after a freeze.
+	req.Close = true
 	resp, err := c.client.Do(req)
 	if err != nil {
 		fe := c.fail(c.describe(err))
@@ -49,9 +34,9 @@ func (c *Cache) get(ctx context.Context) (*jose.Set, error) {
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing depends on it
 	if resp.StatusCode != http.StatusOK {
-		// Drain a little, so that the connection can be used again.
+		// Drain a little, so that the connection ends in good order.
 		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-		fe := c.fail(fmt.Sprintf("status %d", resp.StatusCode))
+		fe := c.fail(ReasonStatus, fmt.Sprintf("status %d", resp.StatusCode))
 		fe.Status = resp.StatusCode
 		return nil, fe
 	}
@@ -60,22 +45,22 @@ func (c *Cache) get(ctx context.Context) (*jose.Set, error) {
 		return nil, c.fail(c.describe(err))
 	}
 	if len(body) > MaxBytes {
-		return nil, c.fail("answer is larger than 1 MiB")
+		return nil, c.fail(ReasonTooLarge, errTooLarge.Error())
 	}
 	set, err := jose.ParseSet(body)
 	if err != nil {
-		return nil, c.fail(err.Error())
+		return nil, c.fail(ReasonUnusable, err.Error())
 	}
 	return set, nil
 }
 
-func (c *Cache) fail(reason string) *FetchError {
-	return &FetchError{URL: withoutQuery(c.url), reason: reason}
+func (c *Cache) fail(reason Reason, text string) *FetchError {
+	return &FetchError{URL: withoutQuery(c.url), Reason: reason, text: text}
 }
 
 // describe says what went wrong without quoting anything that the server
 // sent, and without the URL, which Error names.
-func (c *Cache) describe(err error) string {
+func (c *Cache) describe(err error) (Reason, string) {
 	var (
 		wrapped  *url.Error
 		timeout  net.Error
@@ -90,21 +75,21 @@ func (c *Cache) describe(err error) string {
 	}
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("no answer within %v (set HTTPClient.Timeout to allow more)", c.timeout)
+		return ReasonTimeout, fmt.Sprintf("no answer within %v (set HTTPClient.Timeout to allow more)", c.timeout)
 	case errors.As(err, &op):
-		return op.Error()
+		return ReasonUnreachable, op.Error()
 	case errors.As(err, &record):
-		return record.Msg
+		return ReasonUnreachable, record.Msg
 	case errors.As(err, &verify):
-		return verify.Error()
+		return ReasonUnreachable, verify.Error()
 	case errors.As(err, &hostname):
-		return hostname.Error()
+		return ReasonUnreachable, hostname.Error()
 	case errors.As(err, &unknown):
-		return unknown.Error()
+		return ReasonUnreachable, unknown.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return "answer cut off"
+		return ReasonUnusable, "answer cut off"
 	}
-	return fmt.Sprintf("request failed (%T)", err)
+	return ReasonUnreachable, fmt.Sprintf("request failed (%T)", err)
 }
 
 func withoutQuery(raw string) string {

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ssu-itsupport/cognito-sso/internal/strictjson"
 )
@@ -16,8 +19,8 @@ var limits = strictjson.Limits{Depth: 4, Values: 10}
 
 func object(data string, l strictjson.Limits) (map[string]string, error) {
 	m := map[string]string{}
-	err := strictjson.Object([]byte(data), l, func(name, value []byte) {
-		m[string(name)] = string(value)
+	err := strictjson.Object(data, l, func(name, value string) {
+		m[name] = value
 	})
 	return m, err
 }
@@ -41,15 +44,46 @@ func TestObject(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %s", row.data, m, err, row.want)
 		}
 	}
-	for _, data := range []string{
-		``, ` `, `null`, `[]`, `"{}"`, `1`, `{`, `}`, `{}{}`, `{}x`, `{}]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{'a':1}`,
-		`{"a":1 "b":2}`, `{"a":01}`, `{"a":+1}`, `{"a":NaN}`, `{"a":tru}`, `{"a":"` + "\n" + `"}`, `{"a":"\x"}`, "\ufeff{}",
-		`{"a":1,"a":1}`, `{"a":1,"\u0061":1}`, `{"x":{"a":1,"a":1}}`, `{"x":[{"a":1,"a":1}]}`,
-		"{\"a\":\"\xff\"}", "{\"\xff\":1}", `{"a":"\ud800"}`, `{"\udc00":1}`, "{\"a\":\"\xed\xa0\x80\"}",
-		`{"a":[[[[]]]]}`, `{"a":{"b":{"c":{"d":{}}}}}`, `{"a":[1,2,3,4,5,6,7,8,9]}`, `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}`,
-	} {
+	for _, data := range strictBad {
 		if _, err := object(data, limits); !errors.Is(err, strictjson.ErrSyntax) {
 			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
+
+// strictBad are no strict JSON objects, or over the limits above.
+var strictBad = []string{
+	``, ` `, `null`, `[]`, `"{}"`, `1`, `{`, `}`, `{}{}`, `{}x`, `{}]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{'a':1}`,
+	`{"a":1 "b":2}`, `{"a":01}`, `{"a":+1}`, `{"a":NaN}`, `{"a":tru}`, `{"a":"` + "\n" + `"}`, `{"a":"\x"}`, "\ufeff{}",
+	`{"a":1,"a":1}`, `{"a":1,"\u0061":1}`, `{"x":{"a":1,"a":1}}`, `{"x":[{"a":1,"a":1}]}`,
+	"{\"a\":\"\xff\"}", "{\"\xff\":1}", `{"a":"\ud800"}`, `{"\udc00":1}`, "{\"a\":\"\xed\xa0\x80\"}",
+	`{"a":[[[[]]]]}`, `{"a":{"b":{"c":{"d":{}}}}}`, `{"a":[1,2,3,4,5,6,7,8,9]}`, `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}`,
+	`{"a":"\u12"}`, `{"a":"\u12x4"}`, `{"a":"\`, `{"a":"\u`, `{"a":"\ud83d\u0041"}`, `{"a":"\ud83dx"}`, `{"a":"\ude00\ud83d"}`, `{"a":"\ud83d\n"}`,
+	`{"a":-}`, `{"a":1.}`, `{"a":.5}`, `{"a":1e}`, `{"a":1e+}`, `{"a":--1}`, `{"a":0x1}`, `{"a":1_0}`, `{"a":Infinity}`, `{"a":nul}`, `{"a":truex}`,
+	`{"a":[1,]}`, `{"a":[,1]}`, `{"a":[1 2]}`, `{"a":[1}`, `{"a":{"b":1]}`, `{"a"::1}`, `{"a":1;"b":2}`, `{"a":1}//`, `{"a":"` + "\x00" + `"}`, `{"a":"` + "\x1f" + `"}`,
+	"{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xf4\x90\x80\x80\"}", "{\"a\":\"\xe2\x82\"}", "{\v}", "{\u00a0}", "{\"a\":1}\x00",
+}
+
+// strictGood are strict JSON objects.
+var strictGood = []string{
+	`{}`, ` { } `, "\t{\r\n}", `{"a":-0.5e+10,"b":0,"c":-0,"d":1E-2,"e":1e5}`, `{"a":"\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00"}`, `{"\u0061":1,"b":[ ]}`,
+	"{\"a\":\"\u007f\ufffd\uffff\U0010ffff\"}", `{"a":true,"b":false,"c":null,"d":{"e":[[]]}}`, `{"a":"\ufffd"}`, `{"a" : [ 1 , { } ] }`,
+}
+
+// TestOracles compares every list here with other decoders.
+func TestOracles(t *testing.T) {
+	t.Parallel()
+	for _, data := range append(slices.Concat(strictGood, strictBad), manyNames(24), manyNames(25), manyNames(60)) {
+		compareWithOracles(t, data)
+	}
+	for _, n := range []int{1, 2, 23, 24, 25, 26, 60} {
+		twice := strings.TrimSuffix(manyNames(n), "}")
+		for _, name := range []string{"0", fmt.Sprintf("%x", n-1), "", fmt.Sprintf(`\u%04x`, '0')} {
+			data := twice + `,"` + name + `":0}`
+			if _, err := object(data, strictjson.Limits{Depth: 1, Values: 100}); err == nil {
+				t.Errorf("accepted a second %q behind %d names", name, n)
+			}
+			compareWithOracles(t, data)
 		}
 	}
 }
@@ -60,12 +94,12 @@ func TestArray(t *testing.T) {
 		`[]`: ``, ` [ ] `: ``, `[1]`: `1;`, `[ "a" , {"b":1} , [2] ]`: `"a";{"b":1};[2];`,
 	} {
 		var got strings.Builder
-		if err := strictjson.Array([]byte(data), limits, func(v []byte) { fmt.Fprintf(&got, "%s;", v) }); err != nil || got.String() != want {
+		if err := strictjson.Array(data, limits, func(v string) { fmt.Fprintf(&got, "%s;", v) }); err != nil || got.String() != want {
 			t.Errorf("%s: %q, %v", data, got.String(), err)
 		}
 	}
 	for _, data := range []string{``, `null`, `{}`, `"a"`, `[1,]`, `[1 2]`, `[`, `[1]]`, `[1]x`, `[{"a":1,"a":1}]`, `[[[[[]]]]]`, "[\"\xff\"]"} {
-		if err := strictjson.Array([]byte(data), limits, func([]byte) {}); !errors.Is(err, strictjson.ErrSyntax) {
+		if err := strictjson.Array(data, limits, func(string) {}); !errors.Is(err, strictjson.ErrSyntax) {
 			t.Errorf("%q: %v", data, err)
 		}
 	}
@@ -74,18 +108,18 @@ func TestArray(t *testing.T) {
 func TestString(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{`""`: "", `"a"`: "a", `"a\u0062\/\n"`: "ab/\n", `"\ud83d\ude00"`: "😀"} {
-		if s, ok := strictjson.String([]byte(value)); !ok || s != want {
+		if s, ok := strictjson.String(value); !ok || s != want {
 			t.Errorf("%s: %q, %v", value, s, ok)
 		}
-		if !strictjson.Equal([]byte(value), want) || strictjson.Equal([]byte(value), want+"x") {
+		if !strictjson.Equal(value, want) || strictjson.Equal(value, want+"x") {
 			t.Errorf("%s: Equal", value)
 		}
 	}
 	for _, value := range []string{``, `null`, `1`, `{}`, `["a"]`} {
-		if s, ok := strictjson.String([]byte(value)); ok || s != "" {
+		if s, ok := strictjson.String(value); ok || s != "" {
 			t.Errorf("%s: %q", value, s)
 		}
-		if strictjson.Equal([]byte(value), value) || strictjson.Equal([]byte(value), "") {
+		if strictjson.Equal(value, value) || strictjson.Equal(value, "") {
 			t.Errorf("%s: Equal", value)
 		}
 	}
@@ -98,11 +132,11 @@ func TestDecode(t *testing.T) {
 		B json.Number     `json:"b"`
 		C json.RawMessage `json:"c"`
 	}
-	if err := strictjson.Decode([]byte(`{"A":1,"a":2,"b":12345678901234567890,"c":{"x":1}}`), &v); err != nil || v.A != 1 || v.B != "12345678901234567890" || string(v.C) != `{"x":1}` {
+	if err := strictjson.Decode(`{"A":1,"a":2,"b":12345678901234567890,"c":{"x":1}}`, &v); err != nil || v.A != 1 || v.B != "12345678901234567890" || string(v.C) != `{"x":1}` {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, data := range []string{`{"A":"secret"}`, `{"A":1,"A":1}`, `{"b":[]}`, `[]`} {
-		if err := strictjson.Decode([]byte(data), &v); err != strictjson.ErrSyntax { //nolint:errorlint // exactly this one, since others quote
+		if err := strictjson.Decode(data, &v); err != strictjson.ErrSyntax { //nolint:errorlint // exactly this one, since others quote
 			t.Errorf("%s: %v", data, err)
 		}
 	}
@@ -143,39 +177,75 @@ func manyNames(n int) string {
 	return b.String() + `"":0}`
 }
 
-// FuzzObject holds that what is accepted is JSON to encoding/json too, and
-// that both read the same members, since names are exact and not repeated.
+// FuzzObject holds that exactly that is accepted which go-json-experiment's
+// strict decoder accepts within the limits, and that encoding/json reads the
+// same members, since names are exact and not repeated.
 func FuzzObject(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":1,"b":[{"c":"\ud83d\ude00"}]}`, `{"a":1,"a":2}`, `{"\u0061":"\\"}`, "{\"\xff\":1}", `{"a":"\ud800"}`} {
-		f.Add([]byte(seed))
+	for _, seed := range append(slices.Concat(strictGood, strictBad), `{"a":1,"b":[{"c":"\ud83d\ude00"}]}`) {
+		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		l := strictjson.Limits{Depth: 8, Values: 100}
-		before := string(data)
-		m := map[string]string{}
-		err := strictjson.Object(data, l, func(name, value []byte) {
-			if !json.Valid(value) {
-				t.Errorf("value %q", value)
-			}
-			m[string(name)] = string(value)
-		})
-		if string(data) != before {
-			t.Error("the data was changed")
+	f.Fuzz(func(t *testing.T, data string) { compareWithOracles(t, data) })
+}
+
+func compareWithOracles(t *testing.T, data string) {
+	t.Helper()
+	l := strictjson.Limits{Depth: 8, Values: 100}
+	m := map[string]string{}
+	err := strictjson.Object(data, l, func(name, value string) {
+		if !json.Valid([]byte(value)) {
+			t.Errorf("value %q", value)
 		}
-		if err != nil {
-			return
-		}
-		var oracle map[string]json.RawMessage
-		if json.Unmarshal(data, &oracle) != nil || !utf8.Valid(data) {
-			t.Fatal("accepted what encoding/json refuses")
-		}
-		if len(oracle) != len(m) {
-			t.Errorf("%d members; encoding/json reads %d", len(m), len(oracle))
-		}
-		for name, value := range oracle {
-			if m[name] != string(value) {
-				t.Errorf("%q is %q; encoding/json reads %q", name, m[name], value)
-			}
-		}
+		m[name] = value
 	})
+	if want := strictly(data, l); (err == nil) != want {
+		t.Fatalf("%q: %v; go-json-experiment accepts it: %v", data, err, want)
+	}
+	if err != nil {
+		return
+	}
+	var oracle map[string]json.RawMessage
+	if json.Unmarshal([]byte(data), &oracle) != nil || !utf8.ValidString(data) {
+		t.Fatal("accepted what encoding/json refuses")
+	}
+	if len(oracle) != len(m) {
+		t.Errorf("%d members; encoding/json reads %d", len(m), len(oracle))
+	}
+	for name, value := range oracle {
+		if m[name] != string(value) {
+			t.Errorf("%q is %q; encoding/json reads %q", name, m[name], value)
+		}
+	}
+}
+
+// strictly reports whether data is one object to go-json-experiment, within
+// the limits.
+func strictly(data string, l strictjson.Limits) bool {
+	dec := jsontext.NewDecoder(strings.NewReader(data))
+	if dec.PeekKind() != '{' {
+		return false
+	}
+	depth, values := 0, 0
+	for {
+		kind, n := dec.StackIndex(dec.StackDepth())
+		inName := kind == '{' && n%2 == 0
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return false
+		}
+		switch tok.Kind() {
+		case '{', '[':
+			if depth++; depth > l.Depth {
+				return false
+			}
+			values++
+		case '}', ']':
+			if depth--; depth == 0 { // a second value would be a stream's
+				return strings.Trim(data[dec.InputOffset():], " \t\r\n") == "" && values <= l.Values
+			}
+		default:
+			if !inName {
+				values++
+			}
+		}
+	}
 }
