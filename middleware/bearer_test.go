@@ -491,6 +491,8 @@ func TestRequirePanics(t *testing.T) {
 		"any-scope with space": func() { middleware.RequireAnyScope("a b") },
 		"no group":             func() { middleware.RequireGroup() },
 		"empty group":          func() { middleware.RequireGroup("") },
+		"no any-group":         func() { middleware.RequireAnyGroup() },
+		"empty any-group":      func() { middleware.RequireAnyGroup("a", "") },
 	} {
 		func() {
 			defer func() {
@@ -517,7 +519,7 @@ func TestRights(t *testing.T) {
 	machine := token(ssotest.Claims{Machine: true, Scopes: []string{"api/read"}})
 	allOf := middleware.RequireScope("api/read", "api/write")
 	anyOf := middleware.RequireAnyScope("api/admin", "api/write")
-	group := middleware.RequireGroup("staff", "admins")
+	group := middleware.RequireGroup("staff")
 	b := newBearer(t, v, middleware.BearerConfig{})
 	for _, row := range []struct {
 		name   string

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
@@ -75,6 +76,7 @@ type auth struct {
 	outer *auth    // of the middleware around this one, or nil
 	owner any      // the *Bearer or *Login
 	fail  failFunc // how the owner refuses
+	now   func() time.Time
 	token sso.Token
 	// login and session are set by Login alone, for who is signed in.
 	login   *Login

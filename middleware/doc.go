@@ -11,8 +11,26 @@
 //	mux.Handle("/auth/", l)
 //	mux.Handle("/", l.Require(h))
 //
-// In a handler, [UserID] and [Token] say who it is. [RequireScope],
-// [RequireAnyScope], [RequireGroup] and [RequireUserID] go inside either.
+// In a handler, [UserID] and [Token] say who it is. [RequireScope] and
+// [RequireGroup] (all of them), [RequireAnyScope] and [RequireAnyGroup] (any),
+// [RequireUserID] and [RequireFresh] go inside either; BearerConfig.Check is for
+// what only the app knows.
+//
+// # Where a token is read
+//
+// In the Authorization header. A cookie or a load balancer's header is read only
+// by a Bearer whose BearerConfig.Extract says so ([FromCookie], [FromHeader]),
+// which then reads nothing else. There is no way to read a query string. An API
+// that needs an ID token beside the access token stacks two:
+//
+//	access, err := middleware.NewBearer(verifier, middleware.BearerConfig{})
+//	id, err := middleware.NewBearer(verifier, middleware.BearerConfig{
+//		Use:     sso.UseID,
+//		Extract: middleware.FromHeader("X-Id-Token"),
+//	})
+//	mux.Handle("/me", access.Require(id.Require(h)))
+//
+// Both tokens are then at hand ([TokenOf]), and are of one person.
 //
 // # Security model
 //
@@ -32,13 +50,15 @@
 // A session in the store ends at once when it is signed out, and a request in
 // flight does not bring it back. Tokens verified offline do not: an access
 // token that was handed to an API stays good until it expires, also after the
-// user signed out everywhere.
+// user signed out everywhere. BearerConfig.Check is where an app that must know
+// asks; [RequireFresh] is for what should take a recent sign-in.
 //
 // # Errors
 //
 // A fault of the token or no session is 401 (for a browser, a redirect to sign
-// in), a missing right 403, keys, session store or Cognito out of reach 503. An
-// outage signs nobody out: while the session's token lives, requests go on.
+// in), and so is a sign-in too long ago; a missing right is 403, tokens that
+// cannot be read as one or do not belong together are 400, and keys, session
+// store or Cognito out of reach 503 with Retry-After. An outage signs nobody out: while the session's token lives, requests go on.
 // Answers hold fixed texts alone; what the error was is for ErrorHandler and the
 // log. A request whose client has left is not answered.
 //

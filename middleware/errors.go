@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
@@ -15,6 +16,20 @@ var (
 	// ErrAuthorizationHeader: the Authorization header is malformed or there
 	// are two. Bearer answers 400; whether a token in it is good is unknown.
 	ErrAuthorizationHeader = errors.New("middleware: malformed Authorization header")
+
+	// ErrTokenSource: the cookie or header that [FromCookie] or [FromHeader]
+	// reads is malformed or there are two. Bearer answers 400; whether a token
+	// in it is good is unknown.
+	ErrTokenSource = errors.New("middleware: malformed token source")
+
+	// ErrDenied: BearerConfig.Check refused the request with an error that is
+	// none of this module's, which it wraps. Answered with 403; the token
+	// itself is good.
+	ErrDenied = errors.New("middleware: denied")
+
+	// ErrNotFresh: the user's last authentication is too long ago for
+	// [RequireFresh]. The token itself is good. See [FreshnessError].
+	ErrNotFresh = errors.New("middleware: authentication not recent enough")
 
 	// ErrTokenConflict: stacked middlewares accepted tokens of different
 	// people, or two different tokens of one use. Answered with 400: nobody
@@ -39,3 +54,18 @@ func (e *ScopeError) Error() string {
 
 // Is reports whether target is [sso.ErrScope].
 func (e *ScopeError) Is(target error) bool { return target == sso.ErrScope }
+
+// FreshnessError says how recent an authentication an endpoint needs. It is
+// [ErrNotFresh].
+type FreshnessError struct {
+	// MaxAge is what the endpoint was registered with, in whole seconds.
+	MaxAge time.Duration
+}
+
+// Error names the age that is needed.
+func (e *FreshnessError) Error() string {
+	return fmt.Sprintf("middleware: needs an authentication of the last %v", e.MaxAge)
+}
+
+// Is reports whether target is [ErrNotFresh].
+func (e *FreshnessError) Is(target error) bool { return target == ErrNotFresh }

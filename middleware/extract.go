@@ -7,13 +7,96 @@ import (
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
 
-// bearerToken returns the token of the Authorization header (RFC 6750 §2.1).
-// It is the only place a token is read from: never a query string or a form.
+// Extractor returns the raw token of a request, for BearerConfig.Extract. It
+// returns [sso.ErrMissing] if the request has none, and [ErrTokenSource] or
+// [ErrAuthorizationHeader] if it has something that cannot be read as one
+// token. Any other error that is none of this module's is answered with 500.
+// It is called concurrently.
+//
+// There is none for query strings, and there should be none: they end up in
+// logs, histories and Referer headers (RFC 9700 §4.3.2).
+type Extractor func(r *http.Request) (string, error)
+
+// FromAuthorization returns the Extractor that Bearer uses by default: of the
+// Authorization header (RFC 6750 §2.1), whose scheme is Bearer in any case.
 //
 //	no header, or one of another scheme: sso.ErrMissing
 //	malformed, or more than one header:  ErrAuthorizationHeader
-func bearerToken(h http.Header) (string, error) {
-	values := h["Authorization"]
+func FromAuthorization() Extractor { return bearerToken }
+
+// FromHeader returns an Extractor of a header field that holds the bare token,
+// such as "X-Amzn-Oidc-Accesstoken" of a load balancer. The Authorization
+// header is not looked at. A field that is there twice, or holds anything but
+// one token, is [ErrTokenSource].
+//
+// What is in front of the app must remove the field from what clients send, or
+// a client chooses which token it is: one that verifies still, but not the one
+// that was checked in front.
+//
+// FromHeader panics if name is no field name, or is Authorization,
+// Proxy-Authorization or Cookie, whose values are no bare tokens.
+func FromHeader(name string) Extractor {
+	key := http.CanonicalHeaderKey(name)
+	if !isTokenText(name) || key == "Authorization" || key == "Proxy-Authorization" || key == "Cookie" {
+		panic("middleware: FromHeader needs the name of a header field that holds a bare token")
+	}
+	return func(r *http.Request) (string, error) { return only(r.Header[key]) }
+}
+
+// FromCookie returns an Extractor of a cookie that holds the bare token. The
+// Authorization header is not looked at. A cookie that is there twice, because
+// a sibling host set another, or holds anything but one token, is
+// [ErrTokenSource].
+//
+// A browser sends cookies with requests that other sites cause: wrap handlers
+// that change anything in [http.CrossOriginProtection]. Whoever sets the cookie
+// makes it Secure, HttpOnly and SameSite, with a name that begins with __Host-.
+//
+// FromCookie panics if name is no cookie name.
+func FromCookie(name string) Extractor {
+	if !isTokenText(name) {
+		panic("middleware: FromCookie needs the name of a cookie")
+	}
+	return func(r *http.Request) (string, error) { return only(cookieValues(r.Header["Cookie"], name)) }
+}
+
+// only returns the token that is the only value.
+func only(values []string) (string, error) {
+	switch {
+	case len(values) == 0:
+		return "", sso.ErrMissing
+	case len(values) > 1 || !isB64Token(values[0]):
+		return "", ErrTokenSource // as with two Authorization headers: never choose
+	}
+	return values[0], nil
+}
+
+// cookieValues returns the values of the cookies of that name, as they were
+// sent. net/http leaves out those that it cannot parse, and they would then
+// pass for absent, which [Bearer.Optional] lets through.
+func cookieValues(lines []string, name string) []string {
+	var found []string
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			key, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if strings.Trim(key, " \t\r\n") == name { // as net/http does
+				found = append(found, value)
+			}
+		}
+	}
+	return found
+}
+
+// bearerToken is the Extractor of the Authorization header.
+func bearerToken(r *http.Request) (string, error) { return authorization(r, parseAuthorization) }
+
+// bearerTokenUnread is bearerToken for who looks at every character of the
+// token anyway: a look at each here would cost more than all else that Bearer
+// does with a token that is remembered.
+func bearerTokenUnread(r *http.Request) (string, error) { return authorization(r, splitAuthorization) }
+
+func authorization(r *http.Request, parse func(value string) (string, error)) (string, error) {
+	values := r.Header["Authorization"]
 	switch {
 	case len(values) == 0:
 		return "", sso.ErrMissing
@@ -21,11 +104,21 @@ func bearerToken(h http.Header) (string, error) {
 		// Which one a proxy or a log looked at is unknown: never choose.
 		return "", ErrAuthorizationHeader
 	}
-	return parseAuthorization(values[0])
+	return parse(values[0])
 }
 
 // parseAuthorization reads one value of the form scheme 1*SP b64token.
 func parseAuthorization(value string) (string, error) {
+	token, err := splitAuthorization(value)
+	if err == nil && !isB64Token(token) {
+		return "", ErrAuthorizationHeader
+	}
+	return token, err
+}
+
+// splitAuthorization is parseAuthorization without a look at the characters
+// of the token.
+func splitAuthorization(value string) (string, error) {
 	scheme, rest, _ := strings.Cut(value, " ")
 	if !isTokenText(scheme) {
 		return "", ErrAuthorizationHeader
@@ -35,7 +128,7 @@ func parseAuthorization(value string) (string, error) {
 		return "", sso.ErrMissing
 	}
 	token := strings.TrimLeft(rest, " ")
-	if !isB64Token(token) {
+	if token == "" {
 		return "", ErrAuthorizationHeader
 	}
 	return token, nil

@@ -367,7 +367,7 @@ func (l *Login) handler(next http.Handler, optional bool) http.Handler {
 			return
 		}
 		addVary(w.Header(), "Accept", "Cookie", "Sec-Fetch-Mode")
-		a := &auth{owner: l, fail: l.fail}
+		a := &auth{owner: l, fail: l.fail, now: l.now}
 		var err error
 		a.session, a.token, err = l.load(r)
 		switch {
@@ -412,6 +412,13 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	ref := refusalOf(err)
 	switch browser := isNavigation(r); {
+	case errors.Is(err, ErrNotFresh) && browser:
+		// Without prompt, Cognito would answer from its own session, with the
+		// auth_time of before, and the browser would go round in circles.
+		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r)), "prompt", "login"))
+	case errors.Is(err, ErrNotFresh):
+		l.challenge(w)
+		ref.writeJSON(w, l.loginURL("", "prompt", "login"))
 	case ref.status == http.StatusUnauthorized && browser:
 		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r))))
 	case ref.status == http.StatusUnauthorized:
@@ -430,11 +437,15 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// unauthorized tells a script where to sign in. The challenge is that of
-// draft-broyer-http-cookie-auth, since 401 must have one and a bearer token
-// would not help; browsers ignore it.
-func (l *Login) unauthorized(w http.ResponseWriter) {
+// challenge adds that of draft-broyer-http-cookie-auth, since 401 must have one
+// and a bearer token would not help; browsers ignore it.
+func (l *Login) challenge(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", `Cookie realm="session", form-action="`+l.loginURL("")+`"`)
+}
+
+// unauthorized tells a script where to sign in.
+func (l *Login) unauthorized(w http.ResponseWriter) {
+	l.challenge(w)
 	refusal{
 		status:      http.StatusUnauthorized,
 		code:        "login_required",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
@@ -47,15 +48,29 @@ func RequireAnyScope(scopes ...string) func(http.Handler) http.Handler {
 	})
 }
 
-// RequireGroup lets through only users in at least one of the groups; others
-// get 403, and 401 if nobody is signed in. It goes inside [Bearer.Require] or
+// RequireGroup lets through only users in every one of the groups; others get
+// 403, and 401 if nobody is signed in. It goes inside [Bearer.Require] or
 // [Login.Require], whose way of refusing it uses. Groups are as of when the
 // token was made.
 //
 // RequireGroup panics if groups is empty or holds an empty name.
 func RequireGroup(groups ...string) func(http.Handler) http.Handler {
+	return requireGroups("RequireGroup", groups, func(token sso.Token, groups []string) bool {
+		return !slices.ContainsFunc(groups, func(g string) bool { return !token.HasGroup(g) })
+	})
+}
+
+// RequireAnyGroup is [RequireGroup] for at least one of the groups. It panics
+// as RequireGroup does.
+func RequireAnyGroup(groups ...string) func(http.Handler) http.Handler {
+	return requireGroups("RequireAnyGroup", groups, func(token sso.Token, groups []string) bool {
+		return slices.ContainsFunc(groups, token.HasGroup)
+	})
+}
+
+func requireGroups(name string, groups []string, enough func(sso.Token, []string) bool) func(http.Handler) http.Handler {
 	if len(groups) == 0 || slices.Contains(groups, "") {
-		panic("middleware: RequireGroup needs at least one group, and no empty name")
+		panic("middleware: " + name + " needs at least one group, and no empty name")
 	}
 	groups = slices.Clone(groups)
 	return require(func(r *http.Request, _ *auth) error {
@@ -63,8 +78,49 @@ func RequireGroup(groups ...string) func(http.Handler) http.Handler {
 		if !ok {
 			return sso.ErrMissing
 		}
-		if !slices.ContainsFunc(groups, token.HasGroup) {
+		if !enough(token, groups) {
 			return sso.ErrGroup
+		}
+		return nil
+	})
+}
+
+// maxAhead is how far in the future an authentication may be, by clocks that
+// differ; as much as [sso.Verifier] allows an iat.
+const maxAhead = 5 * time.Minute
+
+// RequireFresh lets through only users who authenticated at most maxAge ago, by
+// the auth_time of every token of the request; refreshing a token does not move
+// it. Others, machine tokens among them, are told to sign in again: an API's
+// client with 401, insufficient_user_authentication and max_age (RFC 9470), for
+// it to send the user to the authorization endpoint with prompt=login; a browser
+// of [Login] by going there. Nobody signed in is 401 as ever. It goes inside
+// [Bearer.Require] or [Login.Require].
+//
+// It says when the user authenticated, not how. For somebody who came through
+// an external provider it is when Cognito heard from that provider, which may
+// not have asked again.
+//
+// RequireFresh panics if maxAge is no whole number of seconds from 1 up.
+func RequireFresh(maxAge time.Duration) func(http.Handler) http.Handler {
+	if maxAge < time.Second || maxAge%time.Second != 0 {
+		panic("middleware: RequireFresh needs a whole number of seconds, at least one")
+	}
+	return require(func(_ *http.Request, a *auth) error {
+		found := false
+		for ; a != nil; a = a.outer {
+			if !a.hasToken() {
+				continue
+			}
+			found = true
+			// All of them: an old token beside a fresh one is of another sign-in.
+			age := a.now().Sub(a.token.AuthTime)
+			if a.token.AuthTime.IsZero() || age > maxAge || age < -maxAhead {
+				return &FreshnessError{MaxAge: maxAge}
+			}
+		}
+		if !found {
+			return sso.ErrMissing
 		}
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
@@ -22,6 +23,7 @@ type refusal struct {
 	code        string // error of RFC 6750 §3.1, or of this package
 	description string
 	scope       string
+	maxAge      time.Duration // of RFC 9470 §3, if not 0
 	// bare is a challenge without an error code: no credentials were sent
 	// (RFC 6750 §3.1).
 	bare bool
@@ -31,15 +33,26 @@ type refusal struct {
 // right 403, keys or stores out of reach 503.
 func refusalOf(err error) refusal {
 	var scope *ScopeError
+	var fresh *FreshnessError
 	switch {
 	case errors.Is(err, ErrAuthorizationHeader):
 		return refusal{status: http.StatusBadRequest, code: "invalid_request", description: "The Authorization header is malformed."}
+	case errors.Is(err, ErrTokenSource):
+		return refusal{status: http.StatusBadRequest, code: "invalid_request", description: "The request carries a malformed token, or more than one."}
 	case errors.Is(err, ErrTokenConflict):
 		return refusal{status: http.StatusBadRequest, code: "invalid_request", description: "The request carries tokens that do not belong together."}
 	case errors.As(err, &scope):
 		return refusal{status: http.StatusForbidden, code: "insufficient_scope", description: "The token lacks a required scope.", scope: strings.Join(scope.Scopes, " ")}
+	case errors.Is(err, ErrNotFresh):
+		ref := refusal{status: http.StatusUnauthorized, code: "insufficient_user_authentication", description: "More recent authentication is required."}
+		if errors.As(err, &fresh) {
+			ref.maxAge = fresh.MaxAge
+		}
+		return ref
 	case errors.Is(err, ErrSessionStore), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable
+	case errors.Is(err, ErrDenied):
+		return refusal{status: http.StatusForbidden, code: "insufficient_scope", description: "The request is not allowed."}
 	}
 	switch sso.ReasonOf(err) {
 	case "missing":
@@ -105,6 +118,9 @@ func (ref refusal) challenge(realm string) string {
 	c += `, error="` + ref.code + `", error_description="` + ref.description + `"`
 	if ref.scope != "" {
 		c += `, scope="` + ref.scope + `"`
+	}
+	if seconds := int64(ref.maxAge / time.Second); seconds > 0 {
+		c += `, max_age="` + strconv.FormatInt(seconds, 10) + `"`
 	}
 	return c
 }
