@@ -8,10 +8,10 @@ BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover tools ci
+.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers tools ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 quickstart: ## run the whole story on this machine, for a browser
 	$(GO) run ./examples/quickstart
@@ -47,6 +47,15 @@ tidy: ## make go.mod and go.sum match the code
 cover: ## run every test with coverage of the whole module; writes coverage.out
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
 	$(GO) tool cover -func=coverage.out | tail -n 1
+
+bench-verify: ## measure the verifier against the least it could cost (1 minute)
+	@$(GO) test -run '^$$' -bench '^BenchmarkRatios$$' -benchtime 1x ./sso | \
+		awk '/^VERIFY / { last = $$0; next } { print } END { if (last == "") exit 1; print last }'
+
+bench-peers: ## measure the verifier beside other libraries, and what each asks of a broken key server
+	@[ -d benchmarks/node/node_modules ] || ! command -v npm >/dev/null || \
+		(cd benchmarks/node && npm ci --ignore-scripts --no-audit --no-fund)
+	cd benchmarks && $(GO) run .
 
 tools: ## install the pinned linters into .bin
 	.ci/run tools
