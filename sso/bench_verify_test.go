@@ -281,10 +281,12 @@ func BenchmarkRatios(b *testing.B) {
 		uncached, uncachedAllocs, repeated, repeatedAllocs, added)
 }
 
-// allocsOf is the mean number of allocations of a call, over all tokens.
+// allocsOf is the mean number of allocations of a call, over all tokens. It is
+// the least of three: what the process does beside the call can only add.
 func allocsOf(tokens []string, f op) float64 {
 	i := 0
-	return testing.AllocsPerRun(len(tokens), func() { f(i); i++ })
+	mean := func() float64 { return testing.AllocsPerRun(len(tokens), func() { f(i); i++ }) }
+	return min(mean(), mean(), mean())
 }
 
 // bearerHandlers returns a handler, and the same one behind a middleware.Bearer
