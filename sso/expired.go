@@ -32,15 +32,8 @@ func (v *Verifier) expired(ctx context.Context, t Token, source *issuer, parts c
 	if err != nil {
 		return ErrExpired
 	}
-	if err := v.checkSignature(key, parts); err != nil {
+	if _, err := v.prove(&t, key, parts, c, now); err != nil {
 		return ErrExpired
 	}
-	if _, err := c.times(&t, now, v.cfg.Leeway); err != nil {
-		return ErrExpired
-	}
-	if err := c.fill(&t, v.cfg.UserIDKind); err != nil {
-		return ErrExpired
-	}
-	t.payload = parts.payload
 	return &ExpiredError{Token: t}
 }

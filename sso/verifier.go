@@ -141,30 +141,32 @@ func (v *Verifier) verifyAnew(ctx context.Context, raw string, want TokenUse) (T
 	if err != nil {
 		return Token{}, keysError(err)
 	}
-	if err := v.checkSignature(key, parts); err != nil {
-		return Token{}, err
-	}
-	// c and t were read from parts.payload, and the signature covers its
-	// only encoding: what follows is verified text.
-	from, err := c.times(&t, now, v.cfg.Leeway)
+	from, err := v.prove(&t, key, parts, &c, now)
 	if err != nil {
 		return Token{}, err
 	}
-	if err := c.fill(&t, v.cfg.UserIDKind); err != nil {
-		return Token{}, err
-	}
-	t.payload = parts.payload
 	if settled {
 		v.remember(raw, &remembered{t, source, generation, from, t.ExpiresAt.Add(v.cfg.Leeway)}, now)
 	}
 	return t, nil
 }
 
-func (v *Verifier) checkSignature(key *jose.Key, parts compact) error {
+// prove checks the signature and, after it, what screen did not look at, and
+// completes t with it. It returns since when the token has been good.
+func (v *Verifier) prove(t *Token, key *jose.Key, parts compact, c *claims, now time.Time) (from time.Time, err error) {
 	if key.Verify(parts.signingInput, parts.signature) != nil {
-		return ErrSignature // no refetch: the key of this id is known
+		return from, ErrSignature // no refetch: the key of this id is known
 	}
-	return nil
+	// c and t were read from parts.payload, and the signature covers its
+	// only encoding: what follows is verified text.
+	if from, err = c.times(t, now, v.cfg.Leeway); err != nil {
+		return from, err
+	}
+	if err := c.fill(t, v.cfg.UserIDKind); err != nil {
+		return from, err
+	}
+	t.payload = parts.payload
+	return from, nil
 }
 
 // screen does the cheap checks on claims that are not verified yet, and
