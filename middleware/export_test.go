@@ -75,9 +75,5 @@ func PageTexts() map[string][][]string {
 	return all
 }
 
-// RefusalStatus is the status an error is answered with.
-func RefusalStatus(err error) int { return refusalOf(err).status }
-
-// IsNavigation and LanguageOf are the package's own.
-func IsNavigation(r *http.Request) bool { return isNavigation(r) }
+// LanguageOf is the package's own.
 func LanguageOf(r *http.Request) string { return string(languageOf(r)) }
