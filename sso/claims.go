@@ -305,55 +305,59 @@ func parseIdentities(value string) ([]Identity, error) {
 		value = text
 	}
 	var list []Identity
+	var m identityMembers
 	good := true
-	if err := strictjson.Array(value, payloadLimits, func(element string) {
-		id, ok := parseIdentity(element)
+	err := strictjson.Objects(value, payloadLimits, m.set, func() {
+		id, ok := m.identity()
 		good = good && ok
 		list = append(list, id)
-	}); err != nil || !good {
+		m = identityMembers{}
+	})
+	if err != nil || !good {
 		return nil, errIdentities
 	}
 	return list, nil
 }
 
-// parseIdentity reads one identity. Provider and user id are required: they
-// are what accounts are linked by.
-func parseIdentity(value string) (id Identity, ok bool) {
-	var provider, providerType, userID, primary, created string
-	if err := strictjson.Object(value, payloadLimits, func(name, value string) {
-		switch name {
-		case "providerName":
-			provider = value
-		case "providerType":
-			providerType = value
-		case "userId":
-			userID = value
-		case "primary":
-			primary = value
-		case "dateCreated":
-			created = value
-		}
-	}); err != nil {
+// identityMembers are the members of one identity, as they stand in the claim.
+type identityMembers struct{ provider, providerType, userID, primary, created string }
+
+func (m *identityMembers) set(name, value string) {
+	switch name {
+	case "providerName":
+		m.provider = value
+	case "providerType":
+		m.providerType = value
+	case "userId":
+		m.userID = value
+	case "primary":
+		m.primary = value
+	case "dateCreated":
+		m.created = value
+	}
+}
+
+// identity reads one identity. Provider and user id are required: they are
+// what accounts are linked by.
+func (m *identityMembers) identity() (id Identity, ok bool) {
+	if id.Provider, ok = strictjson.String(m.provider); !ok || id.Provider == "" {
 		return Identity{}, false
 	}
-	if id.Provider, ok = strictjson.String(provider); !ok || id.Provider == "" {
+	if id.UserID, ok = strictjson.String(m.userID); !ok || id.UserID == "" {
 		return Identity{}, false
 	}
-	if id.UserID, ok = strictjson.String(userID); !ok || id.UserID == "" {
-		return Identity{}, false
-	}
-	if !absent(providerType) {
-		if id.ProviderType, ok = strictjson.String(providerType); !ok {
+	if !absent(m.providerType) {
+		if id.ProviderType, ok = strictjson.String(m.providerType); !ok {
 			return Identity{}, false
 		}
 	}
-	if !absent(primary) {
-		if id.Primary, ok = boolean(primary); !ok {
+	if !absent(m.primary) {
+		if id.Primary, ok = boolean(m.primary); !ok {
 			return Identity{}, false
 		}
 	}
-	if !absent(created) {
-		if id.Created, ok = milliseconds(created); !ok {
+	if !absent(m.created) {
+		if id.Created, ok = milliseconds(m.created); !ok {
 			return Identity{}, false
 		}
 	}

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -116,6 +117,35 @@ func formAttempts() []attempt {
 		{name: "at a larger limit", edit: func(f *forge) { f.payload.set("x", quote(strings.Repeat("x", 40<<10))) },
 			config: func(cfg *sso.Config) { cfg.MaxTokenSize = 64 << 10 }},
 		{name: "over a smaller limit", want: sso.ErrTooLarge, config: func(cfg *sso.Config) { cfg.MaxTokenSize = 100 }},
+	}
+}
+
+// TestLineBreaksAnywhere holds that encoding/base64, which skips CR and LF,
+// never makes a second spelling of a token: whatever the lengths of its parts,
+// and wherever the breaks are.
+func TestLineBreaksAnywhere(t *testing.T) {
+	t.Parallel()
+	v := verifier()
+	for spaces := range 3 {
+		f := goodAccess()
+		f.rawHeader, f.rawPayload = f.header.String(), f.payload.String()
+		for len(f.rawHeader)%3 != spaces {
+			f.rawHeader += " "
+		}
+		for len(f.rawPayload)%3 != spaces {
+			f.rawPayload += " "
+		}
+		token := f.token()
+		if _, err := v.VerifyAccess(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		for at := range len(token) + 1 {
+			for _, breaks := range []string{"\n", "\r", "\r\n", "\n\n\n", "\n\n\n\n", "\n\n\n\n\n"} {
+				if _, err := v.VerifyAccess(t.Context(), token[:at]+breaks+token[at:]); !errors.Is(err, sso.ErrMalformed) {
+					t.Fatalf("%q at %d of %d: %v", breaks, at, len(token), err)
+				}
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -116,6 +117,26 @@ func (s *scanner) array(element func(value string)) bool {
 	return s.close(']')
 }
 
+// objects reads an array of objects. It calls member for each member of each,
+// and then end.
+func (s *scanner) objects(member func(name, value string), end func()) bool {
+	if s.depth--; s.depth < 0 || !s.skip('[') {
+		return false
+	}
+	for more := s.next() != ']'; more; more = s.skip(',') {
+		if s.values--; s.values < 0 {
+			return false
+		}
+		if !s.object(member) {
+			return false
+		}
+		end()
+		s.space()
+	}
+	s.depth++
+	return s.close(']')
+}
+
 // close steps over c alone: the white space after it is no part of the value.
 func (s *scanner) close(c byte) bool {
 	if s.next() != c {
@@ -198,14 +219,32 @@ var plain = func() (is [256]bool) {
 }()
 
 // plainPrefix returns how many bytes at the beginning of s are plain. Most of
-// a token is its.
+// a token is its, so it looks at eight at a time.
 func plainPrefix(s string) int {
-	for i := range len(s) {
-		if !plain[s[i]] {
-			return i
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		word := s[i : i+8]
+		w := uint64(word[0]) | uint64(word[1])<<8 | uint64(word[2])<<16 | uint64(word[3])<<24 |
+			uint64(word[4])<<32 | uint64(word[5])<<40 | uint64(word[6])<<48 | uint64(word[7])<<56
+		// The high bit of a byte is set below if it is not plain: not ASCII,
+		// a control, '"' or '\\'. A borrow can only set bits above the first
+		// such byte, and the first is what counts.
+		quote, escape := w^'"'*ones, w^'\\'*ones
+		bad := w | (w - ' '*ones) | (quote - ones) | (escape - ones)
+		if bad &= highs; bad != 0 {
+			return i + bits.TrailingZeros64(bad)/8
 		}
 	}
-	return len(s)
+	for ; i < len(s); i++ {
+		if !plain[s[i]] {
+			break
+		}
+	}
+	return i
 }
 
 // text reads a string in its quotes.

@@ -105,6 +105,57 @@ func TestArray(t *testing.T) {
 	}
 }
 
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	read := func(data string, l strictjson.Limits) (string, error) {
+		var got strings.Builder
+		err := strictjson.Objects(data, l,
+			func(name, value string) { fmt.Fprintf(&got, "%s=%s ", name, value) },
+			func() { got.WriteString("; ") })
+		return got.String(), err
+	}
+	for data, want := range map[string]string{
+		`[]`: ``, ` [ ] `: ``, `[{}]`: `; `, `[{"a":1},{"a":2,"b":[3]}]`: `a=1 ; a=2 b=[3] ; `, ` [ { "a" : {} } , { } ] `: `a={} ; ; `,
+		`[{},{},{},{},{},{},{},{},{}]`: strings.Repeat("; ", 9), `[{"a":[[]]}]`: `a=[[]] ; `,
+	} {
+		if got, err := read(data, limits); err != nil || got != want {
+			t.Errorf("%s: %q, %v", data, got, err)
+		}
+	}
+	for _, data := range []string{
+		``, `null`, `{}`, `"a"`, `[1]`, `[null]`, `[{},]`, `[{} {}]`, `[,{}]`, `[`, `[{}`, `[{}]]`, `[{}]x`, `[{"a":1,"a":1}]`, `[{},[]]`, `[[{}]]`,
+		`[{"a":[[[]]]}]`, `[{},{},{},{},{},{},{},{},{},{}]`, `[{"a":1,"b":2,"c":3},{"a":1,"b":2,"c":3},{"a":1,"b":2}]`, "[{\"\xff\":1}]",
+	} {
+		if got, err := read(data, limits); !errors.Is(err, strictjson.ErrSyntax) {
+			t.Errorf("%q: %q, %v", data, got, err)
+		}
+	}
+}
+
+// TestEveryByte holds which bytes may stand in a string, at every place of one:
+// strings are read eight bytes at a time.
+func TestEveryByte(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 7, 8, 9, 15, 16, 17, 24} {
+		for at := range size {
+			for c := range 256 {
+				for _, others := range []byte{'x', ' ', '!', '#', '[', ']', 0x7f} {
+					text := []byte(strings.Repeat(string(others), size))
+					text[at] = byte(c)
+					_, err := object(`{"a":"`+string(text)+`"}`, limits)
+					if want := c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\'; (err == nil) != want {
+						// An escape may be one with what follows.
+						if c == '\\' && json.Valid(fmt.Appendf(nil, `"%s"`, text)) {
+							continue
+						}
+						t.Fatalf("%q: %v", text, err)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{`""`: "", `"a"`: "a", `"a\u0062\/\n"`: "ab/\n", `"\ud83d\ude00"`: "😀"} {
