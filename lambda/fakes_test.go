@@ -92,7 +92,7 @@ func (s *fakeStore) RecordSignIns(ctx context.Context, batch []users.SignIn) (us
 func (s *fakeStore) Get(context.Context, string) (users.User, error) {
 	return users.User{}, users.ErrNotFound
 }
-func (s *fakeStore) Walk(context.Context, func(users.User) error) error { return nil }
+func (s *fakeStore) Page(context.Context, string, int) ([]users.User, error) { return nil, nil }
 
 // fakeAttributes notes every write.
 type fakeAttributes struct {

@@ -92,7 +92,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	rows := 0
-	if err := store.Walk(t.Context(), func(users.User) error { rows++; return nil }); err != nil || rows != 1 || len(ids) != 1 {
+	if err := users.Walk(t.Context(), store, func(users.User) error { rows++; return nil }); err != nil || rows != 1 || len(ids) != 1 {
 		t.Errorf("%d rows, ids %v, %v", rows, ids, err)
 	}
 }

@@ -31,7 +31,8 @@ const (
 	// Created: no row matched; a new one was made.
 	Created Outcome = "created"
 	// Moved: a row carried the provider's id and another sub, as after a
-	// user was deleted in the pool and signed up again; it got the new sub.
+	// user was deleted in the pool and signed up again; it got the new sub,
+	// and the table of moves has a record of it.
 	Moved Outcome = "moved"
 )
 
@@ -73,10 +74,20 @@ var (
 	// ErrConflict: the identity cannot be given to one row without taking it
 	// from another.
 	ErrConflict = errors.New("users: identity conflicts with another row")
+	// ErrAmbiguous: several rows carry what must be on one row only, as in a
+	// table that lacks a unique index. Nothing is changed; the table must be
+	// mended.
+	ErrAmbiguous = errors.New("users: several rows match")
+	// ErrMoveRefused: the row of the provider's id belongs to another sub, and
+	// the store is set to refuse that rather than to move the row.
+	ErrMoveRefused = errors.New("users: the row belongs to another Cognito user")
 	// ErrInvalid: the identity itself is unusable (no sub, an id of the wrong form).
 	ErrInvalid = errors.New("users: invalid identity")
 	// ErrUnavailable: the store could not be reached in time; try again.
 	ErrUnavailable = errors.New("users: store unavailable")
+	// ErrSchema: the table is not as configured: a column or a unique index
+	// is missing, or of another type. Trying again does not help.
+	ErrSchema = errors.New("users: the table is not as configured")
 )
 
 // Store is the user table. Every method may be called twice, concurrently, or
@@ -92,7 +103,38 @@ type Store interface {
 	RecordSignIns(ctx context.Context, batch []SignIn) (SignInReport, error)
 	// Get returns the row with this primary key, or ErrNotFound.
 	Get(ctx context.Context, id string) (User, error)
-	// Walk calls fn for every row in the order of its primary key, and stops at
-	// fn's first error, which it returns.
-	Walk(ctx context.Context, fn func(User) error) error
+	// Page returns at most limit rows behind the one with the primary key
+	// after, in the order of primary keys; after "" begins with the first. A
+	// page that is not full is the last one. A row that is added or changed
+	// between two pages may or may not be seen so. limit is from 1 to
+	// [MaxPage]; the row after need not exist any more.
+	Page(ctx context.Context, after string, limit int) ([]User, error)
+}
+
+// MaxPage is the largest limit of [Store.Page].
+const MaxPage = 1000
+
+// Walk calls fn for every row of s in the order of its primary key, page by
+// page, so fn may call s. It stops at the first error, fn's or the store's,
+// and returns it.
+func Walk(ctx context.Context, s Store, fn func(User) error) error {
+	const size = 500
+	for after := ""; ; {
+		page, err := s.Page(ctx, after, size)
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := fn(u); err != nil {
+				return err
+			}
+		}
+		if len(page) < size {
+			return nil
+		}
+		after = page[len(page)-1].ID
+	}
 }

@@ -125,7 +125,7 @@ func TestOpenAtTheSameTime(t *testing.T) {
 			wg.Wait()
 			s := open(t, path, sqlite.Config{Journal: journal})
 			rows := 0
-			if err := s.Walk(t.Context(), func(users.User) error { rows++; return nil }); err != nil || rows != 1 {
+			if err := users.Walk(t.Context(), s, func(users.User) error { rows++; return nil }); err != nil || rows != 1 {
 				t.Fatalf("%d rows, %v", rows, err)
 			}
 		})
@@ -292,7 +292,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	wg.Wait()
 	rows := 0
-	if err := stores[0].Walk(t.Context(), func(users.User) error { rows++; return nil }); err != nil || rows != 20 {
+	if err := users.Walk(t.Context(), stores[0], func(users.User) error { rows++; return nil }); err != nil || rows != 20 {
 		t.Fatalf("%d rows, %v, want 20", rows, err)
 	}
 }
@@ -313,7 +313,7 @@ func TestClosed(t *testing.T) {
 	_, calls["IDBySub"] = s.IDBySub(t.Context(), "a")
 	_, calls["Get"] = s.Get(t.Context(), "1")
 	_, calls["RecordSignIns"] = s.RecordSignIns(t.Context(), []users.SignIn{{Sub: "a", At: time.Now()}})
-	calls["Walk"] = s.Walk(t.Context(), func(users.User) error { return nil })
+	calls["Walk"] = users.Walk(t.Context(), s, func(users.User) error { return nil })
 	for name, err := range calls {
 		if !errors.Is(err, users.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)

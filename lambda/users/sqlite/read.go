@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,32 +49,20 @@ func (s *Store) Get(ctx context.Context, id string) (users.User, error) {
 	return page[0], nil
 }
 
-// Walk implements [users.Store]. It reads page by page, so fn may call the
-// store; a row that is added or changed meanwhile may or may not be seen so.
-func (s *Store) Walk(ctx context.Context, fn func(users.User) error) error {
-	const op, pageSize = "walk", 500
-	where, last := "id >= ?", int64(-1<<63)
-	for {
-		page, err := s.rows(ctx, op, where, last, pageSize)
-		if err != nil {
-			return err
-		}
-		for _, u := range page {
-			if err := ctx.Err(); err != nil {
-				return classify(ctx, op, err)
-			}
-			if err := fn(u); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageSize {
-			return nil
-		}
-		if last, err = strconv.ParseInt(page[len(page)-1].ID, 10, 64); err != nil {
-			return err
-		}
-		where = "id > ?"
+// Page implements [users.Store].
+func (s *Store) Page(ctx context.Context, after string, limit int) ([]users.User, error) {
+	const op = "page"
+	if limit < 1 || limit > users.MaxPage {
+		return nil, fmt.Errorf("sqlite: %s: limit %d is not within 1 to %d", op, limit, users.MaxPage)
 	}
+	if after == "" {
+		return s.rows(ctx, op, "id >= ?", math.MinInt64, limit)
+	}
+	n, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %s: %w: after is no id", op, users.ErrInvalid)
+	}
+	return s.rows(ctx, op, "id > ?", n, limit)
 }
 
 func (s *Store) rows(ctx context.Context, op, where string, arg int64, limit int) ([]users.User, error) {

@@ -75,7 +75,7 @@ func get(t *testing.T, s users.Store, id string) users.User {
 func walk(t *testing.T, s users.Store) []users.User {
 	t.Helper()
 	var all []users.User
-	if err := s.Walk(t.Context(), func(u users.User) error { all = append(all, u); return nil }); err != nil {
+	if err := users.Walk(t.Context(), s, func(u users.User) error { all = append(all, u); return nil }); err != nil {
 		t.Fatalf("Walk: %v", err)
 	}
 	return all

@@ -76,7 +76,7 @@ var readTests = map[string]func(*testing.T, users.Store){
 			ensure(t, s, kakao(n))
 		}
 		stop, calls := errors.New("enough"), 0
-		err := s.Walk(t.Context(), func(users.User) error {
+		err := users.Walk(t.Context(), s, func(users.User) error {
 			calls++
 			if calls == 3 {
 				return stop
@@ -91,7 +91,7 @@ var readTests = map[string]func(*testing.T, users.Store){
 		for n := range 3 {
 			ensure(t, s, kakao(n))
 		}
-		err := s.Walk(t.Context(), func(u users.User) error {
+		err := users.Walk(t.Context(), s, func(u users.User) error {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			_, err := s.RecordSignIns(ctx, []users.SignIn{{Sub: u.Sub, At: monday}})
@@ -118,7 +118,7 @@ var contextTests = map[string]func(*testing.T, users.Store){
 			"IDBySub":       func() error { _, err := s.IDBySub(ctx, kakao(1).Sub); return err },
 			"RecordSignIns": func() error { _, err := s.RecordSignIns(ctx, []users.SignIn{in(1, 0)}); return err },
 			"Get":           func() error { _, err := s.Get(ctx, id); return err },
-			"Walk":          func() error { return s.Walk(ctx, func(users.User) error { return nil }) },
+			"Walk":          func() error { return users.Walk(ctx, s, func(users.User) error { return nil }) },
 		}
 		for name, call := range calls {
 			if err := call(); !errors.Is(err, users.ErrUnavailable) || !errors.Is(err, context.Canceled) {
