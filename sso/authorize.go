@@ -3,8 +3,10 @@ package sso
 import (
 	"encoding/json"
 	"log/slog"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,7 +15,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-const maxLoginHintLen = 512
+const (
+	maxLoginHintLen = 512
+	maxResourceLen  = 2048
+	maxMaxAge       = 366 * 24 * time.Hour
+)
 
 // AuthOptions varies one authorization request. The zero value is a plain
 // sign-in.
@@ -30,6 +36,15 @@ type AuthOptions struct {
 	LoginHint string
 	// Lang is the language of managed login, such as "ko" or "zh-CN".
 	Lang string
+	// MaxAge is how long ago the person may have authenticated, in whole
+	// seconds; [Client.Exchange] holds the answer to it with [ErrNotFresh],
+	// because pools below the Essentials plan ignore the parameter. Defaults
+	// to 0, any time; to have people authenticate now, set Prompt to "login".
+	MaxAge time.Duration
+	// Resource is the API that the access token is for, as its aud claim: an
+	// https URL, an http one on localhost, or one of a custom scheme, without
+	// fragment (RFC 8707). Refreshed tokens keep it. Defaults to none.
+	Resource string
 }
 
 // Flow is what one authorization request must remember until its callback.
@@ -44,6 +59,8 @@ type Flow struct {
 	Nonce        Secret
 	CodeVerifier Secret
 	CreatedAt    time.Time
+	// MaxAge is AuthOptions.MaxAge.
+	MaxAge time.Duration
 }
 
 // flowJSON is Flow on its way into a sealed cookie.
@@ -52,11 +69,12 @@ type flowJSON struct {
 	Nonce        string    `json:"nonce"`
 	CodeVerifier string    `json:"code_verifier"`
 	CreatedAt    time.Time `json:"created_at"`
+	MaxAge       int64     `json:"max_age,omitempty"` // seconds
 }
 
 // MarshalJSON returns the flow with its secrets readable, to be sealed.
 func (f Flow) MarshalJSON() ([]byte, error) {
-	return json.Marshal(flowJSON{f.State.Reveal(), f.Nonce.Reveal(), f.CodeVerifier.Reveal(), f.CreatedAt})
+	return json.Marshal(flowJSON{f.State.Reveal(), f.Nonce.Reveal(), f.CodeVerifier.Reveal(), f.CreatedAt, int64(f.MaxAge / time.Second)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. It replaces all of f, and a flow
@@ -66,7 +84,10 @@ func (f *Flow) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return errFlowJSON // the text of err may quote data
 	}
-	*f = Flow{Secret(j.State), Secret(j.Nonce), Secret(j.CodeVerifier), j.CreatedAt}
+	if j.MaxAge < 0 || j.MaxAge > int64(maxMaxAge/time.Second) {
+		return errFlowJSON
+	}
+	*f = Flow{Secret(j.State), Secret(j.Nonce), Secret(j.CodeVerifier), j.CreatedAt, time.Duration(j.MaxAge) * time.Second}
 	return nil
 }
 
@@ -91,6 +112,11 @@ func (c *Client) AuthCodeURL(opts AuthOptions) (string, Flow, error) {
 		Nonce:        Secret(randomText()),
 		CodeVerifier: Secret(oauth2.GenerateVerifier()),
 		CreatedAt:    c.cfg.Now().UTC().Truncate(time.Second),
+		MaxAge:       opts.MaxAge,
+	}
+	maxAge := ""
+	if opts.MaxAge > 0 {
+		maxAge = strconv.FormatInt(int64(opts.MaxAge/time.Second), 10)
 	}
 	params := []oauth2.AuthCodeOption{
 		// Cognito does not advertise S256 in its discovery document, so it is
@@ -105,6 +131,8 @@ func (c *Client) AuthCodeURL(opts AuthOptions) (string, Flow, error) {
 		{"prompt", opts.Prompt},
 		{"login_hint", opts.LoginHint},
 		{"lang", opts.Lang},
+		{"max_age", maxAge},
+		{"resource", opts.Resource},
 	} {
 		if p.value != "" {
 			params = append(params, oauth2.SetAuthURLParam(p.name, p.value))
@@ -128,8 +156,32 @@ func (c *Client) checkOptions(opts AuthOptions) error {
 		return &ConfigError{Field: "AuthOptions.LoginHint", Problem: "must be at most 512 bytes of UTF-8 without control characters"}
 	case opts.Lang != "" && !langTag.MatchString(opts.Lang):
 		return &ConfigError{Field: "AuthOptions.Lang", Problem: `must be a language tag such as "ko" or "zh-CN"`}
+	case opts.MaxAge < 0 || opts.MaxAge > maxMaxAge || opts.MaxAge%time.Second != 0:
+		return &ConfigError{Field: "AuthOptions.MaxAge", Problem: "must be 0, or whole seconds up to a year"}
+	case opts.Resource != "" && !validResource(opts.Resource):
+		return &ConfigError{Field: "AuthOptions.Resource", Problem: "must be a URL of https, of http on localhost, or of a custom scheme, without fragment, of at most 2,048 bytes"}
 	}
 	return nil
+}
+
+// validResource reports whether s is what RFC 8707 §2 and Cognito allow.
+func validResource(s string) bool {
+	if !printableASCII(s, maxResourceLen) || strings.Contains(s, "#") {
+		return false
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "":
+		return false
+	case "https":
+		return u.Hostname() != ""
+	case "http":
+		return u.Hostname() == "localhost"
+	}
+	return true
 }
 
 func validPrompt(prompt string) bool {

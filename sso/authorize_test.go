@@ -87,6 +87,10 @@ func TestAuthOptions(t *testing.T) {
 		{"provider and prompt", sso.AuthOptions{IdentityProvider: "Kakao", Prompt: "login"}, ""},
 		{"regional language", sso.AuthOptions{Lang: "zh-CN"}, ""},
 		{"hint with space", sso.AuthOptions{LoginHint: "a b"}, ""},
+		{"age", sso.AuthOptions{MaxAge: 5 * time.Minute}, ""},
+		{"resource", sso.AuthOptions{Resource: "https://api.example.ac.kr/v1?a=b"}, ""},
+		{"local resource", sso.AuthOptions{Resource: "http://localhost:8080/"}, ""},
+		{"resource of a custom scheme", sso.AuthOptions{Resource: "kr.ac.example.app:/api"}, ""},
 
 		{"unlisted provider", sso.AuthOptions{IdentityProvider: planted}, "AuthOptions.IdentityProvider"},
 		{"Cognito itself unlisted", sso.AuthOptions{IdentityProvider: "COGNITO"}, "AuthOptions.IdentityProvider"},
@@ -108,6 +112,17 @@ func TestAuthOptions(t *testing.T) {
 		{"language with markup", sso.AuthOptions{Lang: "<b>"}, "AuthOptions.Lang"},
 		{"language too long", sso.AuthOptions{Lang: "korean"}, "AuthOptions.Lang"},
 		{"language with newline", sso.AuthOptions{Lang: "ko\n"}, "AuthOptions.Lang"},
+		{"negative age", sso.AuthOptions{MaxAge: -time.Second}, "AuthOptions.MaxAge"},
+		{"age of half a second", sso.AuthOptions{MaxAge: 500 * time.Millisecond}, "AuthOptions.MaxAge"},
+		{"age over a year", sso.AuthOptions{MaxAge: 367 * 24 * time.Hour}, "AuthOptions.MaxAge"},
+		{"resource without scheme", sso.AuthOptions{Resource: planted}, "AuthOptions.Resource"},
+		{"resource without host", sso.AuthOptions{Resource: "https:///v1"}, "AuthOptions.Resource"},
+		{"http resource", sso.AuthOptions{Resource: "http://api.example.ac.kr"}, "AuthOptions.Resource"},
+		{"http resource that begins like localhost", sso.AuthOptions{Resource: "http://localhost.example.ac.kr"}, "AuthOptions.Resource"},
+		{"resource with fragment", sso.AuthOptions{Resource: "https://api.example.ac.kr/#" + planted}, "AuthOptions.Resource"},
+		{"resource with user", sso.AuthOptions{Resource: "https://u@api.example.ac.kr/"}, "AuthOptions.Resource"},
+		{"resource with newline", sso.AuthOptions{Resource: "https://api.example.ac.kr/\n"}, "AuthOptions.Resource"},
+		{"resource too long", sso.AuthOptions{Resource: "https://api.example.ac.kr/" + strings.Repeat("a", 2048)}, "AuthOptions.Resource"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,6 +135,15 @@ func TestAuthOptions(t *testing.T) {
 				u, _ := url.Parse(raw)
 				if got := u.Query().Get("prompt"); got != tt.opts.Prompt {
 					t.Errorf("prompt = %q", got)
+				}
+				if got := u.Query().Get("resource"); got != tt.opts.Resource {
+					t.Errorf("resource = %q", got)
+				}
+				if got := u.Query().Get("max_age"); got != "" && got != "300" || u.Query().Has("max_age") != (tt.opts.MaxAge > 0) {
+					t.Errorf("max_age = %q", got)
+				}
+				if flow.MaxAge != tt.opts.MaxAge {
+					t.Errorf("the flow forgets the age: %v", flow.MaxAge)
 				}
 				return
 			}

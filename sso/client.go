@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -42,6 +43,12 @@ type ClientConfig struct {
 	// IdentityProviders are the names that AuthOptions.IdentityProvider may
 	// take, such as "Kakao" and "Google". Defaults to none.
 	IdentityProviders []string
+	// OnTokens is called with every new set of tokens, of Exchange and of
+	// Refresh, before they return it: for an app that keeps refresh tokens by
+	// itself and must not lose one that was rotated. It runs in the caller's
+	// goroutine; what it needs longer than the request it must do elsewhere.
+	// Defaults to nothing.
+	OnTokens func(ctx context.Context, set TokenSet)
 	// HTTPClient makes the calls; its Transport and Timeout are used, its
 	// cookie jar and redirect policy are not: redirects are refused. Defaults
 	// to http.DefaultTransport, with a total timeout of 10 seconds, which also
@@ -76,6 +83,9 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	cfg.IdentityProviders = slices.Clone(cfg.IdentityProviders)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.OnTokens == nil {
+		cfg.OnTokens = func(context.Context, TokenSet) {}
 	}
 	domain, err := cfg.check()
 	if err != nil {

@@ -73,6 +73,10 @@ var (
 	ErrState = errors.New("sso: callback does not match the flow")
 	// ErrNonce: the ID token was not made for this flow.
 	ErrNonce = errors.New("sso: nonce mismatch")
+	// ErrNotFresh: the person authenticated longer ago than
+	// AuthOptions.MaxAge, or the ID token does not say when. The tokens are
+	// good otherwise; ask again with Prompt "login".
+	ErrNotFresh = errors.New("sso: authentication is too old")
 	// ErrTokenMismatch: the tokens of one answer do not belong together.
 	ErrTokenMismatch = errors.New("sso: tokens of one answer do not match")
 	// ErrUnavailable: Cognito could not be reached, or answered 5xx.
@@ -146,6 +150,7 @@ var reasons = []struct {
 	{ErrKeysUnavailable, "keys_unavailable"},
 	{ErrState, "state"},
 	{ErrNonce, "nonce"},
+	{ErrNotFresh, "not_fresh"},
 	{ErrTokenMismatch, "token_mismatch"},
 	{ErrUnavailable, "unavailable"},
 	{context.Canceled, "canceled"},

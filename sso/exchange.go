@@ -58,7 +58,8 @@ func (t TokenSet) LogValue() slog.Value { return slog.StringValue(redacted) }
 // flow's, or a malformed or late callback, is [ErrState]; an "iss" of another
 // issuer (RFC 9207) is [ErrIssuer]; an error of Cognito's is [*AuthError].
 // Then the code is redeemed with one request and the answer verified: an ID
-// token for another sign-in is [ErrNonce]; tokens that do not belong together
+// token for another sign-in is [ErrNonce]; an older sign-in than
+// AuthOptions.MaxAge asked for is [ErrNotFresh]; tokens that do not belong together
 // or to this client are [ErrTokenMismatch]; a bad token is the [Verifier]'s
 // error. If Cognito cannot be reached, or answers 5xx, 429, or nothing that is
 // an OpenID Connect answer (a firewall's page, a redirect, no ID token), the
@@ -84,6 +85,12 @@ func (c *Client) Exchange(ctx context.Context, flow Flow, callback url.Values) (
 	if !sameText(set.ID.nonce, flow.Nonce.Reveal()) {
 		return nil, ErrNonce
 	}
+	// From the flow's beginning, since a person may take minutes on the page;
+	// the two clocks may differ as much as those of two machines of the app.
+	if flow.MaxAge > 0 && set.ID.AuthTime.Before(flow.CreatedAt.Add(-flow.MaxAge-maxFlowAhead)) {
+		return nil, ErrNotFresh
+	}
+	c.cfg.OnTokens(ctx, *set)
 	return set, nil
 }
 

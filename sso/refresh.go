@@ -39,5 +39,6 @@ func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*
 	if set.ID.Subject != subject {
 		return nil, fmt.Errorf("%w: another subject than the session's", ErrTokenMismatch)
 	}
+	c.cfg.OnTokens(ctx, *set)
 	return set, nil
 }
