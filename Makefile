@@ -8,7 +8,7 @@ BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers tools ci
+.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers chaos node tools ci lambdas rds-ca
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,21 @@ bench-peers: ## measure the verifier beside other libraries, and what each asks 
 	@[ -d benchmarks/node/node_modules ] || ! command -v npm >/dev/null || \
 		(cd benchmarks/node && npm ci --ignore-scripts --no-audit --no-fund)
 	cd benchmarks && $(GO) run .
+
+node: ## install the SQS server that tests of the queue need (Node 20 or later)
+	cd internal/realtest/node && npm ci --ignore-scripts --no-audit --no-fund
+
+chaos: ## sign-ups with everything broken: SEED=any COUNT=2000 STORE=all (or sqlite, postgres, mariadb, remote)
+	@CHAOS_COUNT=$(or $(COUNT),2000) CHAOS_SEED=$(SEED) CHAOS_STORE=$(or $(STORE),all) \
+		$(GO) test -count=1 -timeout=2h -v -run '^TestCommand$$' ./internal/chaos | \
+		awk '/^(=== |PASS$$|ok | *--- PASS)/ { next } /^CHAOS / { last = $$0; next } /^FAIL|--- FAIL|^panic/ { bad = 1 } { print } \
+			END { print last; exit bad || last !~ / lost=0 doubled=0 wrong=0 moved_back=0 drift=0$$/ }'
+
+lambdas: ## build the Lambda functions for both machines, as archives in dist, and print their sizes
+	$(GO) run ./internal/lambdazip
+
+rds-ca: ## download the authorities of RDS from AWS into dist, for the archives, and check them
+	$(GO) run ./internal/rdsca
 
 tools: ## install the pinned linters into .bin
 	.ci/run tools

@@ -88,12 +88,31 @@ func TestHeavyDependenciesAreSeen(t *testing.T) {
 	for _, row := range []struct{ pkg, want string }{
 		{"./lambda/users/sqlite", "database/sql"},
 		{"./lambda/users/sqlite", "modernc.org/sqlite"},
+		{"./lambda/users/postgres", "github.com/jackc/pgx/v5/pgxpool"},
+		{"./lambda/users/mysql", "github.com/go-sql-driver/mysql"},
 		{"./middleware/storetest", "testing"},
 		{"./sso/ssootel", "go.opentelemetry.io/otel/metric"},
 		{"./sso/ssotest", module + "/sso/ssotest"},
 	} {
 		if hits := found(t, row.pkg); !slices.Contains(hits, row.want) {
 			t.Errorf("%s: %s is not among the heavy dependencies found: %v", row.pkg, row.want, hits)
+		}
+	}
+}
+
+// The functions in the VPC hold what they use: no SQLite, no migrations, and
+// none of the SDK's search for credentials. No function holds test support.
+func TestFunctionsStaySmall(t *testing.T) {
+	t.Parallel()
+	for pkg, without := range map[string][]string{
+		"./lambda/cmd/sso-trigger": {"testing", "github.com/aws/aws-sdk-go-v2/config"},
+		"./lambda/cmd/sso-dbsync":  {"testing", "github.com/aws/aws-sdk-go-v2/config", "modernc.org/sqlite", "github.com/pressly/goose"},
+		"./lambda/cmd/sso-signins": {"testing", "github.com/aws/aws-sdk-go-v2/config", "modernc.org/sqlite", "github.com/pressly/goose"},
+	} {
+		for dep := range strings.Lines(string(goList(t, "-deps", pkg))) {
+			if dep = strings.TrimSpace(dep); slices.ContainsFunc(without, func(prefix string) bool { return under(dep, prefix) }) {
+				t.Errorf("%s compiles %s", pkg, dep)
+			}
 		}
 	}
 }

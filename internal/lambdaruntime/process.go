@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type process struct {
 	mu      sync.Mutex // guards what follows
 	current *invocation
 	exit    error // what Wait gave; set before exited is closed
+	polite  bool  // it asked for SIGTERM before its end
 	initErr *Answer
 	count   int
 }
@@ -86,6 +88,25 @@ func (p *process) hasExited() bool {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // an error means that it has ended already
 	<-p.exited
+}
+
+// termTime is how long a process may go on after SIGTERM. AWS gives 500 ms, but
+// a machine that runs tests may be busy.
+const termTime = 5 * time.Second
+
+// shutDown ends an idle process as AWS does when it is needed no more.
+func (p *process) shutDown() {
+	p.mu.Lock()
+	polite := p.polite
+	p.mu.Unlock()
+	if polite && p.cmd.Process.Signal(syscall.SIGTERM) == nil {
+		select {
+		case <-p.exited:
+			return
+		case <-time.After(termTime):
+		}
+	}
+	p.kill()
 }
 
 // invoke hands the event over and waits for the answer, the end of the
@@ -161,7 +182,29 @@ func (p *process) runtimeAPI() http.Handler {
 			w.WriteHeader(http.StatusAccepted)
 		}
 	})
+	p.extensionAPI(mux)
 	return mux
+}
+
+// extensionAPI is as much as a process needs that asks for SIGTERM: to whom no
+// extension belongs, AWS sends none.
+func (p *process) extensionAPI(mux *http.ServeMux) {
+	const base = "/2020-01-01/extension"
+	mux.HandleFunc("POST "+base+"/register", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := readAll(w, r); ok {
+			p.mu.Lock()
+			p.polite = true
+			p.mu.Unlock()
+			w.Header().Set("Lambda-Extension-Identifier", "00000000-0000-4000-8000-000000000000")
+			_, _ = io.WriteString(w, "{}")
+		}
+	})
+	mux.HandleFunc("GET "+base+"/event/next", func(_ http.ResponseWriter, r *http.Request) {
+		select { // nothing ever happens to who asked for no events
+		case <-p.exited:
+		case <-r.Context().Done():
+		}
+	})
 }
 
 func (p *process) next(w http.ResponseWriter, r *http.Request) {

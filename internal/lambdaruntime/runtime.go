@@ -3,8 +3,9 @@
 //
 // It is what the binary sees on AWS as far as that matters to a test: a fresh
 // environment, one event at a time per process, a deadline after which the
-// process is killed, a new process after one that ended. There is no freeze,
-// no throttled CPU, no extension: never quote its times as Lambda's.
+// process is killed, a new process after one that ended, SIGTERM before the end
+// for one that asked. There is no freeze, no throttled CPU, no other extension:
+// never quote its times as Lambda's.
 package lambdaruntime
 
 import (
@@ -117,7 +118,8 @@ func (r *Runtime) Starts() int {
 	return r.starts
 }
 
-// Close kills the processes, by their ids, and waits for them.
+// Close ends the processes, by their ids, and waits for them. One that asked
+// for SIGTERM gets it first; the others are killed.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
 	closed := r.closed
@@ -130,7 +132,7 @@ func (r *Runtime) Close() error {
 	for range r.cfg.Instances {
 		s := <-r.idle // an event under way ends first, at its timeout
 		if s.proc != nil {
-			s.proc.kill()
+			s.proc.shutDown()
 		}
 	}
 	r.work.Wait()

@@ -24,6 +24,13 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("ACT_AS") {
 	case "function":
 		lambda.Start(function)
+	case "polite function":
+		lambda.StartWithOptions(function, lambda.WithEnableSIGTERM(func() {
+			fmt.Println("goodbye")
+			os.Exit(0)
+		}))
+	case "deaf function":
+		lambda.StartWithOptions(function, lambda.WithEnableSIGTERM(func() { select {} }))
 	case "broken start":
 		fmt.Println("cannot start")
 		os.Exit(3)
@@ -234,5 +241,25 @@ func TestClose(t *testing.T) {
 	}
 	if _, err := r.Invoke(t.Context(), nil); !errors.Is(err, lambdaruntime.ErrClosed) {
 		t.Errorf("Invoke after Close: %v", err)
+	}
+}
+
+// A process that asked for SIGTERM gets it, and time to end; nobody else does,
+// and nobody stays.
+func TestHowProcessesEnd(t *testing.T) {
+	t.Parallel()
+	for actAs, want := range map[string]string{"function": "", "polite function": "goodbye\n", "deaf function": ""} {
+		t.Run(actAs, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			r := start(t, actAs, func(c *lambdaruntime.Config) { c.Output = &out })
+			invoke(t, r, `{}`)
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != want { // nothing writes any more
+				t.Errorf("it said %q", out.String())
+			}
+		})
 	}
 }

@@ -1,5 +1,7 @@
 // Package realtest finds the real programs that some tests drive, such as a
-// browser or a database server.
+// browser, and runs the servers that they talk to: databases, a queue. A
+// server listens on 127.0.0.1 only, and neither it nor its files outlive the
+// test process, even one that is killed (on Linux).
 package realtest
 
 import (
@@ -23,10 +25,16 @@ func Need(t testing.TB, binaries ...string) string {
 			return path
 		}
 	}
-	missing := "needs one of these programs, and none is in PATH: " + strings.Join(binaries, ", ")
-	if os.Getenv(Require) == "1" {
-		t.Fatalf("%s (%s=1 makes this a failure)", missing, Require)
-	}
-	t.Skipf("%s", missing)
+	missing(t, "needs one of these programs, and none is in PATH: "+strings.Join(binaries, ", "))
 	return ""
+}
+
+// missing ends the test: by skipping it, or as a failure where nothing may be
+// missing.
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv(Require) == "1" {
+		t.Fatalf("%s (%s=1 makes this a failure)", why, Require)
+	}
+	t.Skipf("%s", why)
 }
