@@ -19,6 +19,7 @@ import (
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
+	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -120,7 +121,11 @@ func (w *world) openTable(ctx context.Context, dir string, s sabotage) (lambda.S
 	if err := seedTable(ctx, w.dbPath); err != nil {
 		return nil, fmt.Errorf("seeding the user table: %w", err)
 	}
-	store, err := sqlite.Open(ctx, w.dbPath, sqlite.Config{})
+	// The table is older than the pool, and has Kakao's ids as numbers.
+	store, err := sqlite.Open(ctx, w.dbPath, sqlite.Config{Table: table.Config{Providers: map[string]table.ProviderColumn{
+		"Kakao":  {Name: "kakao_id", Type: table.SubjectNumber},
+		"Google": {Name: "google_id"},
+	}}})
 	if err != nil {
 		return nil, err
 	}

@@ -9,20 +9,22 @@
 //
 // # The table
 //
-// [Open] makes the table users if there is none, and otherwise adds what is
-// missing to the one that is there: nullable columns and unique indexes, never
-// more. It refuses, with [ErrSchema], a table whose primary key is not an
-// integer named id, and a column that cannot become unique because two rows
-// share a value. Other columns are left alone; a new row gets their defaults.
+// [Config.Table] names the table and its columns. [Open] makes the table if
+// there is none, and otherwise adds what is missing to the one that is there,
+// as lambda/users/migrate does: nullable columns, unique indexes, the table of
+// moves, never more. It refuses with users.ErrSchema, and a list of all
+// reasons, a table that this does not make usable: another primary key, a
+// column of another type, rows that share what must be unique (that is
+// users.ErrAmbiguous too). Other columns are left alone; a new row gets their
+// defaults.
+//
+// A key of bigint or int is INTEGER PRIMARY KEY, one of uuid or text is TEXT.
 // A table from elsewhere without AUTOINCREMENT gives the id of a deleted last
 // row to the next user: do not delete rows there, or recreate the table.
 //
-//	id             the row's id: the token's userId
-//	kakao_id, …    the id at one provider each, see [Config]
-//	cognito_sub    the Cognito user's sub
-//	email, name    of a row made here, as Cognito had them; never looked up
-//	last_login_at  UTC with microseconds, 2026-11-22T06:48:00.000000Z
-//	created_at     likewise
+// Times are text in UTC with microseconds, 2026-11-22T06:48:00.000000Z, so that
+// their order as text is that of time. Emails and names are written to a row
+// made here, as Cognito had them, and never looked up.
 //
 // # Concurrency
 //

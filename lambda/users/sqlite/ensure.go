@@ -6,19 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
+	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 )
 
-// Ensure implements [users.Store]. A provider without a column in
-// [Config.Providers] is told apart by the sub alone.
+// Ensure implements [users.Store]. A provider without a column in the layout is
+// told apart by the sub alone.
 func (s *Store) Ensure(ctx context.Context, id users.Identity) (users.Result, error) {
 	if err := id.Validate(); err != nil {
 		return users.Result{}, err
 	}
-	// A column of numbers would take "042" for 42, who is somebody else.
-	if s.numeric[s.cfg.Providers[id.Provider]] && !canonicalNumber(id.Subject) {
-		return users.Result{}, fmt.Errorf("sqlite: ensure: %w: the column of the provider holds numbers", users.ErrInvalid)
+	if err := s.cfg.Table.CheckSubject(id); err != nil {
+		return users.Result{}, fmt.Errorf("sqlite: ensure: %w", err)
 	}
 	var res users.Result
 	err := s.inTx(ctx, "ensure", func(tx *sql.Tx) (err error) {
@@ -31,32 +33,27 @@ func (s *Store) Ensure(ctx context.Context, id users.Identity) (users.Result, er
 	return res, nil
 }
 
-func canonicalNumber(s string) bool {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return err == nil && strconv.FormatInt(n, 10) == s
-}
-
 // match is a row that carries the identity's sub or provider id.
 type match struct {
-	id       int64
+	id       string
 	sub      string
 	provider string // the id in the provider's column, "" without one
 }
 
 // ensure decides inside a write transaction: nobody else writes meanwhile.
 func (s *Store) ensure(ctx context.Context, tx *sql.Tx, id users.Identity) (users.Result, error) {
-	column := s.cfg.Providers[id.Provider]
-	bySub, err := find(ctx, tx, "cognito_sub", column, id.Sub)
+	column := s.cfg.Table.Providers[id.Provider].Name
+	bySub, err := find(ctx, tx, s.sql.bySub[column], id.Sub)
 	if err != nil {
 		return users.Result{}, err
 	}
 	if column == "" {
 		if bySub != nil {
-			return result(bySub.id, users.Existing), nil
+			return users.Result{ID: bySub.id, Outcome: users.Existing}, nil
 		}
 		return s.insert(ctx, tx, id, "")
 	}
-	byProvider, err := find(ctx, tx, column, column, id.Subject)
+	byProvider, err := find(ctx, tx, s.sql.find[column], id.Subject)
 	if err != nil {
 		return users.Result{}, err
 	}
@@ -65,63 +62,100 @@ func (s *Store) ensure(ctx context.Context, tx *sql.Tx, id users.Identity) (user
 		return s.insert(ctx, tx, id, column)
 	case byProvider == nil && bySub.provider == "":
 		// The row was made before the provider was known or configured.
-		return update(ctx, tx, bySub.id, column, id.Subject, users.Existing)
+		return s.update(ctx, tx, bySub.id, column, id.Subject, users.Existing)
 	case byProvider == nil:
 		return users.Result{}, fmt.Errorf("sqlite: ensure: %w: the row of the sub has another id at the provider", users.ErrConflict)
 	case byProvider.sub == id.Sub:
-		return result(byProvider.id, users.Existing), nil
+		return users.Result{ID: byProvider.id, Outcome: users.Existing}, nil
 	case bySub != nil:
 		return users.Result{}, fmt.Errorf("sqlite: ensure: %w: sub and provider id are on two rows", users.ErrConflict)
 	case byProvider.sub == "":
-		return update(ctx, tx, byProvider.id, "cognito_sub", id.Sub, users.Linked)
+		return s.update(ctx, tx, byProvider.id, s.cfg.Table.Sub, id.Sub, users.Linked)
 	default:
-		return update(ctx, tx, byProvider.id, "cognito_sub", id.Sub, users.Moved)
+		return s.move(ctx, tx, *byProvider, id)
 	}
 }
 
-// find returns the row whose key column has the value, or nil.
-func find(ctx context.Context, tx *sql.Tx, key, column, value string) (*match, error) {
-	provider := "''"
-	if column != "" {
-		provider = text(column)
-	}
-	// No CAST on the compared side: the column's affinity makes "42" match a
-	// stored number 42, and the index serves it.
-	row := tx.QueryRowContext(ctx, fmt.Sprintf("SELECT id, %s, %s FROM users WHERE %s = ?",
-		text("cognito_sub"), provider, quote(key)), value)
-	var m match
-	err := row.Scan(&m.id, &m.sub, &m.provider)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
+// find returns the one row of a query by value, or nil.
+func find(ctx context.Context, tx *sql.Tx, query, value string) (*match, error) {
+	rows, err := tx.QueryContext(ctx, query, value)
 	if err != nil {
 		return nil, err
 	}
-	return &m, nil
+	defer rows.Close()
+	var found *match
+	for rows.Next() {
+		if found != nil {
+			return nil, fmt.Errorf("sqlite: ensure: %w: a unique index is missing", users.ErrAmbiguous)
+		}
+		found = &match{}
+		if err := rows.Scan(&found.id, &found.sub, &found.provider); err != nil {
+			return nil, err
+		}
+	}
+	return found, rows.Err()
 }
 
-// text reads a column as text, whatever its type; NULL as "".
-func text(column string) string { return "coalesce(CAST(" + quote(column) + " AS TEXT), '')" }
-
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, id users.Identity, column string) (users.Result, error) {
-	names, marks := "cognito_sub, email, name, created_at", "?, nullif(?, ''), nullif(?, ''), ?"
-	args := []any{id.Sub, id.Email, id.Name, stamp(s.cfg.Now())}
-	if column != "" {
-		names, marks, args = names+", "+quote(column), marks+", ?", append(args, id.Subject)
+	c := s.cfg.Table
+	var names, marks []string
+	var args []any
+	put := func(name, mark string, value any) {
+		if name != "" && name != table.None {
+			names, marks, args = append(names, quote(name)), append(marks, mark), append(args, value)
+		}
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO users ("+names+") VALUES ("+marks+")", args...)
+	if !numbered(c.IDType) {
+		put(c.ID, "?", newID(s.cfg.Now()))
+	}
+	put(c.Sub, "?", id.Sub)
+	put(c.Email, "nullif(?, '')", readable(id.Email))
+	put(c.DisplayName, "nullif(?, '')", readable(id.Name))
+	put(c.Created, "?", stamp(s.cfg.Now()))
+	put(column, "?", id.Subject)
+	var row string
+	err := tx.QueryRowContext(ctx, "INSERT INTO "+quote(c.Name)+" ("+strings.Join(names, ", ")+") VALUES ("+
+		strings.Join(marks, ", ")+") RETURNING "+text(c.ID), args...).Scan(&row)
 	if err != nil {
 		return users.Result{}, err
 	}
-	n, err := res.LastInsertId()
-	return result(n, users.Created), err
+	return users.Result{ID: row, Outcome: users.Created}, s.checkID(row)
 }
 
-func update(ctx context.Context, tx *sql.Tx, row int64, column, value string, o users.Outcome) (users.Result, error) {
-	_, err := tx.ExecContext(ctx, "UPDATE users SET "+quote(column)+" = ? WHERE id = ?", value, row)
-	return result(row, o), err
+// readable is s, or "" for what other programs could not read: an email and a
+// name decorate a row, and must not keep anybody out.
+func readable(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return ""
+	}
+	return s
 }
 
-func result(row int64, o users.Outcome) users.Result {
-	return users.Result{ID: strconv.FormatInt(row, 10), Outcome: o}
+func numbered(t table.IDType) bool { return t == table.BigInt || t == table.Int }
+
+// checkID refuses an id that the column is configured not to have.
+func (s *Store) checkID(id string) error {
+	if s.cfg.Table.IDType != table.Int {
+		return nil
+	}
+	if _, err := strconv.ParseInt(id, 10, 32); err != nil {
+		return errors.New("sqlite: ensure: the table has no 32-bit id left")
+	}
+	return nil
+}
+
+func (s *Store) update(ctx context.Context, tx *sql.Tx, row, column, value string, o users.Outcome) (users.Result, error) {
+	_, err := tx.ExecContext(ctx, s.sql.set[column], value, row)
+	return users.Result{ID: row, Outcome: o}, err
+}
+
+// move gives the row to another sub, with a record of it, if that is wanted.
+func (s *Store) move(ctx context.Context, tx *sql.Tx, row match, id users.Identity) (users.Result, error) {
+	if s.cfg.Table.Moved == table.Refuse {
+		return users.Result{}, fmt.Errorf("sqlite: ensure: %w", users.ErrMoveRefused)
+	}
+	if _, err := tx.ExecContext(ctx, s.sql.move, row.id, id.Provider, row.sub, id.Sub, stamp(s.cfg.Now())); err != nil {
+		return users.Result{}, err
+	}
+	return s.update(ctx, tx, row.id, s.cfg.Table.Sub, id.Sub, users.Moved)
 }

@@ -19,7 +19,8 @@ func classify(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, own := range []error{users.ErrNotFound, users.ErrConflict, users.ErrInvalid, users.ErrUnavailable} {
+	for _, own := range []error{users.ErrNotFound, users.ErrConflict, users.ErrInvalid, users.ErrUnavailable,
+		users.ErrAmbiguous, users.ErrMoveRefused, users.ErrSchema} {
 		if errors.Is(err, own) {
 			return err
 		}

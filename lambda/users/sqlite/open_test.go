@@ -13,7 +13,17 @@ import (
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
+	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 )
+
+// with has the columns of providers: name, column, name, column …
+func with(pairs ...string) sqlite.Config {
+	cfg := sqlite.Config{Table: table.Config{Providers: map[string]table.ProviderColumn{}}}
+	for i := 0; i < len(pairs); i += 2 {
+		cfg.Table.Providers[pairs[i]] = table.ProviderColumn{Name: pairs[i+1]}
+	}
+	return cfg
+}
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
@@ -22,17 +32,19 @@ func TestConfig(t *testing.T) {
 		want string // in the error; "" is good
 	}{
 		"zero value":           {sqlite.Config{}, ""},
-		"another provider":     {sqlite.Config{Providers: map[string]string{"Naver": "naver_id"}}, ""},
-		"no provider at all":   {sqlite.Config{Providers: map[string]string{}}, ""},
-		"a quote":              {sqlite.Config{Providers: map[string]string{"Kakao": `k" OR "1`}}, "Providers"},
-		"a space":              {sqlite.Config{Providers: map[string]string{"Kakao": "kakao id"}}, "Providers"},
-		"starts with a digit":  {sqlite.Config{Providers: map[string]string{"Kakao": "1id"}}, "Providers"},
-		"not ASCII":            {sqlite.Config{Providers: map[string]string{"Kakao": "카카오"}}, "Providers"},
-		"empty column":         {sqlite.Config{Providers: map[string]string{"Kakao": ""}}, "Providers"},
-		"no provider name":     {sqlite.Config{Providers: map[string]string{"": "kakao_id"}}, "Providers"},
-		"own column":           {sqlite.Config{Providers: map[string]string{"Kakao": "cognito_sub"}}, "another meaning"},
-		"own column, folded":   {sqlite.Config{Providers: map[string]string{"Kakao": "EMAIL"}}, "another meaning"},
-		"one column for two":   {sqlite.Config{Providers: map[string]string{"A": "x_id", "B": "X_ID"}}, "already"},
+		"another provider":     {with("Naver", "naver_id"), ""},
+		"no provider at all":   {with(), ""},
+		"a quote":              {with("Kakao", `k" OR "1`), "Providers"},
+		"a space":              {with("Kakao", "kakao id"), "Providers"},
+		"starts with a digit":  {with("Kakao", "1id"), "Providers"},
+		"not ASCII":            {with("Kakao", "카카오"), "Providers"},
+		"empty column":         {with("Kakao", ""), "Providers"},
+		"no provider name":     {with("", "kakao_id"), "Providers"},
+		"own column":           {with("Kakao", "cognito_sub"), "already that of Sub"},
+		"own column, folded":   {with("Kakao", "EMAIL"), "already that of Email"},
+		"one column for two":   {with("A", "x_id", "B", "X_ID"), "already"},
+		"another schema":       {sqlite.Config{Table: table.Config{Name: "auth.users"}}, "another schema"},
+		"unknown ID type":      {sqlite.Config{Table: table.Config{IDType: "serial"}}, "IDType"},
 		"unknown journal":      {sqlite.Config{Journal: "OFF"}, "Journal"},
 		"negative BusyTimeout": {sqlite.Config{BusyTimeout: -1}, "BusyTimeout"},
 	} {
@@ -137,7 +149,7 @@ func TestOpenCompletesAnExistingTable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.db")
 	exec(t, path, `CREATE TABLE users (id INTEGER PRIMARY KEY, Kakao_ID TEXT, student_no TEXT NOT NULL DEFAULT 'none');
 		INSERT INTO users (id, kakao_id, student_no) VALUES (41, '777', '2026-1')`)
-	s := open(t, path, sqlite.Config{Providers: map[string]string{"Kakao": "kakao_id", "Naver": "naver_id"}})
+	s := open(t, path, with("Kakao", "kakao_id", "Naver", "naver_id"))
 	for _, tc := range []struct {
 		who  users.Identity
 		want users.Result
@@ -156,19 +168,24 @@ func TestOpenRefusesATable(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ script, want string }{
 		"no primary key":     {"CREATE TABLE users (id INTEGER, kakao_id TEXT)", "primary key"},
-		"text primary key":   {"CREATE TABLE users (id TEXT PRIMARY KEY)", "primary key"},
+		"text primary key":   {"CREATE TABLE users (id TEXT PRIMARY KEY)", "its type is text, but bigint"},
 		"two-part key":       {"CREATE TABLE users (id INTEGER, org INTEGER, PRIMARY KEY (id, org))", "primary key"},
-		"another key":        {"CREATE TABLE users (uid INTEGER PRIMARY KEY)", "primary key"},
-		"shared kakao ids":   {"CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id TEXT); INSERT INTO users (kakao_id) VALUES ('11'), ('11'), ('22'), ('22'), ('33')", "2 of its values"},
-		"shared, two types":  {"CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id); INSERT INTO users (kakao_id) VALUES ('11'), (11)", "1 of its values"},
-		"shared cognito_sub": {"CREATE TABLE users (id INTEGER PRIMARY KEY, cognito_sub TEXT); INSERT INTO users (cognito_sub) VALUES ('a'), ('a')", "1 of its values"},
+		"another key":        {"CREATE TABLE users (uid INTEGER PRIMARY KEY)", "key-wrong"},
+		"key not numbered":   {"CREATE TABLE users (id INT PRIMARY KEY)", "INTEGER PRIMARY KEY"},
+		"a view":             {"CREATE TABLE u (id INTEGER PRIMARY KEY); CREATE VIEW users AS SELECT id FROM u", "view"},
+		"numbers as text":    {"CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id BIGINT)", "its type is bigint, but it must be text"},
+		"a column must be":   {"CREATE TABLE users (id INTEGER PRIMARY KEY, org TEXT NOT NULL)", "insert-needs-value"},
+		"other moves table":  {"CREATE TABLE users (id INTEGER PRIMARY KEY); CREATE TABLE sso_moves (id INTEGER PRIMARY KEY)", "moves-table-wrong"},
+		"shared kakao ids":   {"CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id TEXT); INSERT INTO users (kakao_id) VALUES ('11'), ('11'), ('22'), ('22'), ('33')", "2 values are shared by 4 rows"},
+		"shared, two types":  {"CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id); INSERT INTO users (kakao_id) VALUES ('11'), (11)", "not declared"},
+		"shared cognito_sub": {"CREATE TABLE users (id INTEGER PRIMARY KEY, cognito_sub TEXT); INSERT INTO users (cognito_sub) VALUES ('a'), ('a')", "1 values are shared by 2 rows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "users.db")
 			exec(t, path, tc.script)
 			_, err := sqlite.Open(t.Context(), path, sqlite.Config{})
-			if !errors.Is(err, sqlite.ErrSchema) || !strings.Contains(err.Error(), tc.want) {
+			if !errors.Is(err, users.ErrSchema) || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("Open: %v, want ErrSchema with %q", err, tc.want)
 			}
 			var columns int
@@ -191,7 +208,7 @@ func TestNumbersAreCanonical(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "users.db")
 	exec(t, path, "CREATE TABLE users (id INTEGER PRIMARY KEY, kakao_id INTEGER); INSERT INTO users (kakao_id) VALUES (42)")
-	s := open(t, path, sqlite.Config{})
+	s := open(t, path, sqlite.Config{Table: table.Config{Providers: map[string]table.ProviderColumn{"Kakao": {Name: "kakao_id", Type: table.SubjectNumber}}}})
 	for _, subject := range []string{"042", "42.0", "4.2e1", " 42", "42 ", "+42", "0x2a", "abc", "99999999999999999999"} {
 		got, err := s.Ensure(t.Context(), users.Identity{Sub: "x", Provider: "Kakao", Subject: subject})
 		if !errors.Is(err, users.ErrInvalid) {

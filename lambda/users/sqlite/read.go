@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,30 +19,42 @@ func (s *Store) IDBySub(ctx context.Context, sub string) (string, error) {
 	if s.closed.Load() {
 		return "", classify(ctx, op, errClosed)
 	}
-	var id int64
-	err := s.read.QueryRowContext(ctx, "SELECT id FROM users WHERE cognito_sub = ?", sub).Scan(&id)
+	var id string
+	err := s.read.QueryRowContext(ctx, s.sql.idBySub, sub).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) || sub == "" {
 		return "", fmt.Errorf("sqlite: %s: %w", op, users.ErrNotFound)
 	}
-	if err != nil {
-		return "", classify(ctx, op, err)
+	return id, classify(ctx, op, err)
+}
+
+// maxTextID is the longest primary key of text, as table.Text says.
+const maxTextID = 128
+
+// key is id as the primary key's column has it; ok is false for what cannot be
+// one: "007" is nobody's id.
+func (s *Store) key(id string) (key any, ok bool) {
+	if !numbered(s.cfg.Table.IDType) {
+		odd := strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+		return id, id != "" && len(id) <= maxTextID && !odd
 	}
-	return strconv.FormatInt(id, 10), nil
+	n, err := strconv.ParseInt(id, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == id
 }
 
 // Get implements [users.Store].
 func (s *Store) Get(ctx context.Context, id string) (users.User, error) {
 	const op = "get"
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != id { // "007" is nobody's id
-		return users.User{}, fmt.Errorf("sqlite: %s: %w", op, users.ErrNotFound)
+	notFound := fmt.Errorf("sqlite: %s: %w", op, users.ErrNotFound)
+	key, ok := s.key(id)
+	if !ok {
+		return users.User{}, notFound
 	}
-	page, err := s.rows(ctx, op, "id = ?", n, 1)
+	page, err := s.rows(ctx, op, " = ?", key, 1)
 	if err != nil {
 		return users.User{}, err
 	}
 	if len(page) == 0 {
-		return users.User{}, fmt.Errorf("sqlite: %s: %w", op, users.ErrNotFound)
+		return users.User{}, notFound
 	}
 	return page[0], nil
 }
@@ -56,30 +66,31 @@ func (s *Store) Page(ctx context.Context, after string, limit int) ([]users.User
 		return nil, fmt.Errorf("sqlite: %s: limit %d is not within 1 to %d", op, limit, users.MaxPage)
 	}
 	if after == "" {
-		return s.rows(ctx, op, "id >= ?", math.MinInt64, limit)
+		var first any = math.MinInt64
+		if !numbered(s.cfg.Table.IDType) {
+			first = ""
+		}
+		return s.rows(ctx, op, " >= ?", first, limit)
 	}
-	n, err := strconv.ParseInt(after, 10, 64)
-	if err != nil {
+	key, ok := s.key(after)
+	if !ok {
 		return nil, fmt.Errorf("sqlite: %s: %w: after is no id", op, users.ErrInvalid)
 	}
-	return s.rows(ctx, op, "id > ?", n, limit)
+	return s.rows(ctx, op, " > ?", key, limit)
 }
 
-func (s *Store) rows(ctx context.Context, op, where string, arg int64, limit int) ([]users.User, error) {
+// rows are those whose primary key compares so to key, in its order.
+func (s *Store) rows(ctx context.Context, op, compare string, key any, limit int) ([]users.User, error) {
 	if s.closed.Load() {
 		return nil, classify(ctx, op, errClosed)
 	}
-	providers := slices.Sorted(maps.Keys(s.cfg.Providers))
-	selected := []string{"id", text("cognito_sub"), text("email"), text("name"), text("last_login_at"), text("created_at")}
-	for _, p := range providers {
-		selected = append(selected, text(s.cfg.Providers[p]))
-	}
-	rows, err := s.read.QueryContext(ctx, "SELECT "+strings.Join(selected, ", ")+
-		" FROM users WHERE "+where+" ORDER BY id LIMIT ?", arg, limit)
+	id := quote(s.cfg.Table.ID)
+	rows, err := s.read.QueryContext(ctx, s.sql.selects+id+compare+" ORDER BY "+id+" LIMIT ?", key, limit)
 	if err != nil {
 		return nil, classify(ctx, op, err)
 	}
 	defer rows.Close()
+	providers := s.cfg.Table.ProviderNames()
 	var page []users.User
 	for rows.Next() {
 		u, err := scan(rows, providers)
@@ -93,17 +104,16 @@ func (s *Store) rows(ctx context.Context, op, where string, arg int64, limit int
 
 func scan(rows *sql.Rows, providers []string) (users.User, error) {
 	var u users.User
-	var id int64
 	var login, created string
 	ids := make([]string, len(providers))
-	into := []any{&id, &u.Sub, &u.Email, &u.Name, &login, &created}
+	into := []any{&u.ID, &u.Sub, &u.Email, &u.Name, &login, &created}
 	for i := range ids {
 		into = append(into, &ids[i])
 	}
 	if err := rows.Scan(into...); err != nil {
 		return users.User{}, err
 	}
-	u.ID, u.LastLogin, u.Created = strconv.FormatInt(id, 10), parse(login), parse(created)
+	u.LastLogin, u.Created = parse(login), parse(created)
 	u.Providers = map[string]string{}
 	for i, p := range providers {
 		if ids[i] != "" {

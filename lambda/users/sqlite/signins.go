@@ -4,14 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
+	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 )
 
 // RecordSignIns implements [users.Store] with one statement for the batch, and
 // one more to tell who is unknown if not every row moved forward.
 func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.SignInReport, error) {
+	if s.cfg.Table.LastLogin == table.None {
+		return users.SignInReport{}, fmt.Errorf("sqlite: record sign-ins: %w: no column for the last login is configured", users.ErrSchema)
+	}
 	latest := users.Latest(batch)
 	if len(latest) == 0 {
 		return users.SignInReport{}, ctxError(ctx, "record sign-ins")
@@ -26,11 +31,7 @@ func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.
 	}
 	var report users.SignInReport
 	err = s.inTx(ctx, "record sign-ins", func(tx *sql.Tx) error {
-		updated, err := subs(ctx, tx, `
-			UPDATE users SET last_login_at = v.at
-			FROM (SELECT json_extract(value, '$[0]') AS sub, json_extract(value, '$[1]') AS at FROM json_each(?)) AS v
-			WHERE users.cognito_sub = v.sub AND (users.last_login_at IS NULL OR users.last_login_at < v.at)
-			RETURNING users.cognito_sub`, string(param))
+		updated, err := subs(ctx, tx, s.sql.login, string(param))
 		if err != nil {
 			return err
 		}
@@ -38,9 +39,7 @@ func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.
 		if len(updated) == len(latest) {
 			return nil
 		}
-		report.Unknown, err = subs(ctx, tx, `
-			SELECT json_extract(value, '$[0]') AS sub FROM json_each(?)
-			WHERE NOT EXISTS (SELECT 1 FROM users WHERE cognito_sub = json_extract(value, '$[0]'))`, string(param))
+		report.Unknown, err = subs(ctx, tx, s.sql.unknown, string(param))
 		return err
 	})
 	if err != nil {

@@ -20,9 +20,8 @@ type Store struct {
 	cfg    Config
 	write  *sql.DB // one connection; its transactions are BEGIN IMMEDIATE
 	read   *sql.DB // query_only
+	sql    statements
 	closed atomic.Bool
-	// numeric has the provider columns that hold numbers. Open alone writes it.
-	numeric map[string]bool
 }
 
 var (
@@ -38,8 +37,10 @@ const (
 	readers        = 4
 )
 
-// Open opens the file at path, makes it if it is missing, and brings the table
-// up to date. ctx bounds that work only. A database in memory is not
+// Open opens the file at path, makes it if it is missing, and makes or
+// completes the table. A table that cannot be completed is refused with
+// [users.ErrSchema], and a file that cannot be had in time with
+// [users.ErrUnavailable]; nothing has been changed then. ctx bounds that work only. A database in memory is not
 // supported: it would be another one in each connection.
 func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
@@ -49,11 +50,11 @@ func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 	if path == "" || path == ":memory:" {
 		return nil, errors.New("sqlite: invalid configuration: path of a file is required")
 	}
-	s := &Store{cfg: cfg}
+	s := &Store{cfg: cfg, sql: newStatements(cfg.Table)}
 	if err := s.connect(path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.complete(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -1,6 +1,7 @@
 package userstest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -111,6 +112,60 @@ var concurrencyTests = map[string]func(*testing.T, users.Store){
 		wantNoErrors(t, errs)
 		wantOneID(t, got)
 		wantRows(t, s, 1)
+	},
+	"concurrency/50 ensures of one user who came again": func(t *testing.T, s users.Store) {
+		id := ensure(t, s, kakao(1)).ID
+		again := kakao(1)
+		again.Sub = "sub-after-deletion"
+		got, errs := together(crowd, func(int) (users.Result, error) { return s.Ensure(t.Context(), again) })
+		wantNoErrors(t, errs)
+		if wantOneID(t, got) != id {
+			t.Error("the row lost its id")
+		}
+		if n := count(got, users.Moved); n != 1 {
+			t.Errorf("%d calls say that they moved the row", n)
+		}
+		if rows := wantRows(t, s, 1); rows[0].Sub != again.Sub {
+			t.Errorf("sub = %q", rows[0].Sub)
+		}
+	},
+	"concurrency/two providers of one new sub": func(t *testing.T, s users.Store) {
+		got, errs := together(crowd, func(i int) (users.Result, error) {
+			who := kakao(1)
+			if i%2 == 0 {
+				who.Provider, who.Subject = OtherProvider, "900"
+			}
+			return s.Ensure(t.Context(), who)
+		})
+		wantNoErrors(t, errs)
+		wantOneID(t, got)
+		rows := wantRows(t, s, 1)
+		if rows[0].Providers[Provider] != kakao(1).Subject || rows[0].Providers[OtherProvider] != "900" {
+			t.Errorf("Providers = %v", rows[0].Providers)
+		}
+	},
+	"concurrency/two people fight over one provider id": func(t *testing.T, s users.Store) {
+		// Both rows exist, neither has the provider's id: one gets it, for good.
+		ensure(t, s, users.Identity{Sub: "a"})
+		ensure(t, s, users.Identity{Sub: "b"})
+		_, errs := together(crowd, func(i int) (users.Result, error) {
+			return s.Ensure(t.Context(), users.Identity{Sub: string(rune('a' + i%2)), Provider: Provider, Subject: "7"})
+		})
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, users.ErrConflict) {
+				t.Fatalf("Ensure: %v", err)
+			}
+		}
+		rows := wantRows(t, s, 2)
+		if (rows[0].Providers[Provider] == "7") == (rows[1].Providers[Provider] == "7") {
+			t.Errorf("rows = %+v", rows)
+		}
+		for i, err := range errs {
+			owner := rows[i%2].Providers[Provider] == "7"
+			if owner != (err == nil) {
+				t.Errorf("call %d: %v, but the row has the id: %v", i, err, owner)
+			}
+		}
 	},
 	"concurrency/sign-ins and ensures": func(t *testing.T, s users.Store) {
 		id := ensure(t, s, kakao(0)).ID

@@ -64,6 +64,29 @@ var ensureTests = map[string]func(*testing.T, users.Store){
 			t.Errorf("the old sub still has a row: %v", err)
 		}
 	},
+	"ensure/a move keeps the rest of the row": func(t *testing.T, s users.Store) {
+		who := kakao(1)
+		who.Email, who.Name = "old@example.test", "Old"
+		id := ensure(t, s, who).ID
+		record(t, s, in(1, 0))
+		before := get(t, s, id)
+		who.Sub, who.Email, who.Name = "sub-after-deletion", "new@example.test", "New"
+		wantOutcome(t, ensure(t, s, who), id, users.Moved)
+		after := get(t, s, id)
+		if after.Sub != who.Sub || after.Email != before.Email || after.Name != before.Name ||
+			!after.LastLogin.Equal(monday) || !after.Created.Equal(before.Created) || after.Providers[Provider] != who.Subject {
+			t.Errorf("row was %+v, is %+v", before, after)
+		}
+	},
+	"ensure/moves there and back": func(t *testing.T, s users.Store) {
+		id := ensure(t, s, kakao(1)).ID
+		again := kakao(1)
+		again.Sub = "second"
+		wantOutcome(t, ensure(t, s, again), id, users.Moved)
+		wantOutcome(t, ensure(t, s, kakao(1)), id, users.Moved)
+		wantOutcome(t, ensure(t, s, kakao(1)), id, users.Existing)
+		wantRows(t, s, 1)
+	},
 	"ensure/native user by sub alone": func(t *testing.T, s users.Store) {
 		native := users.Identity{Sub: "native"}
 		got := ensure(t, s, native)
@@ -131,6 +154,26 @@ var ensureTests = map[string]func(*testing.T, users.Store){
 			t.Error(`"abc" and "abc " share a row`)
 		}
 	},
+	"ensure/a refused name or email loses nobody": func(t *testing.T, s users.Store) {
+		// They decorate a new row. What the database cannot hold is left out.
+		for i, who := range []users.Identity{
+			{Sub: "nul", Name: "a\x00b", Email: "a\x00@example.test"},
+			{Sub: "broken", Name: "a\xffb", Email: "\xff@example.test"},
+			{Sub: "long", Name: strings.Repeat("김", 5000), Email: strings.Repeat("x", 70_000) + "@example.test"},
+		} {
+			got := ensure(t, s, who)
+			wantOutcome(t, got, "", users.Created)
+			wantOutcome(t, ensure(t, s, who), got.ID, users.Existing)
+			wantRows(t, s, i+1)
+		}
+	},
+	"ensure/a later row of the email's owner is another one": func(t *testing.T, s users.Store) {
+		one, two := users.Identity{Sub: "a", Email: "same@example.test"}, kakao(2)
+		two.Email = one.Email
+		if ensure(t, s, one).ID == ensure(t, s, two).ID {
+			t.Error("an email has linked two people")
+		}
+	},
 	"ensure/ids are not given twice": func(t *testing.T, s users.Store) {
 		seen := map[string]bool{}
 		for n := range 20 {
@@ -163,6 +206,18 @@ var conflictTests = map[string]func(*testing.T, users.Store){
 		wantError(t, s, who, users.ErrConflict)
 		if rows := wantRows(t, s, 1); rows[0].Providers[Provider] != kakao(1).Subject {
 			t.Errorf("row = %+v", rows[0])
+		}
+	},
+	"conflict/a moved row does not take another one's sub": func(t *testing.T, s users.Store) {
+		ensure(t, s, kakao(1))
+		ensure(t, s, kakao(2))
+		who := kakao(1)
+		who.Sub = kakao(2).Sub // of person 2, who has an id at the provider too
+		wantError(t, s, who, users.ErrConflict)
+		for i, u := range wantRows(t, s, 2) {
+			if u.Sub != kakao(i+1).Sub || u.Providers[Provider] != kakao(i+1).Subject {
+				t.Errorf("row = %+v", u)
+			}
 		}
 	},
 	"invalid/identities": func(t *testing.T, s users.Store) {

@@ -82,6 +82,39 @@ var signInTests = map[string]func(*testing.T, users.Store){
 		record(t, s, in(1, time.Hour))
 		wantReport(t, record(t, s, in(1, 0), in(9, 0)), 0, kakao(9).Sub)
 	},
+	"sign-ins/keep milliseconds": func(t *testing.T, s users.Store) {
+		id := ensure(t, s, kakao(1)).ID
+		record(t, s, in(1, 123*time.Millisecond))
+		wantLogin(t, s, id, monday.Add(123*time.Millisecond))
+		wantReport(t, record(t, s, in(1, 122*time.Millisecond)), 0)
+		wantReport(t, record(t, s, in(1, 124*time.Millisecond)), 1)
+	},
+	"sign-ins/at odd times": func(t *testing.T, s users.Store) {
+		// Both sides of a clock change, and of the seconds that 32 bits count.
+		id, at := ensure(t, s, kakao(1)).ID, []time.Time{
+			time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC),
+			time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC),
+			time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC),
+			time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC),
+			time.Date(2037, 12, 31, 23, 59, 59, 0, time.UTC),
+		}
+		for _, at := range at {
+			wantReport(t, record(t, s, users.SignIn{Sub: kakao(1).Sub, At: at}), 1)
+			wantLogin(t, s, id, at)
+		}
+	},
+	"sign-ins/leave the rest of the row alone": func(t *testing.T, s users.Store) {
+		who := kakao(1)
+		who.Email, who.Name = "a@example.test", "김하나"
+		id := ensure(t, s, who).ID
+		before := get(t, s, id)
+		record(t, s, in(1, 0))
+		before.LastLogin = monday
+		if after := get(t, s, id); !after.LastLogin.Equal(monday) || after.Sub != before.Sub || after.Email != before.Email ||
+			after.Name != before.Name || !after.Created.Equal(before.Created) || after.Providers[Provider] != who.Subject {
+			t.Errorf("row was %+v, is %+v", before, after)
+		}
+	},
 	"sign-ins/of nobody": func(t *testing.T, s users.Store) {
 		wantReport(t, record(t, s), 0)
 	},
