@@ -28,11 +28,13 @@ func NewCognitoAttributes(api CognitoAPI) *CognitoAttributes { return &CognitoAt
 
 // SetUserID implements [Attributes].
 func (a *CognitoAttributes) SetUserID(ctx context.Context, userPoolID, username, name, value string) error {
+	var n tries
+	defer n.report(ctx)
 	_, err := a.api.AdminUpdateUserAttributes(ctx, &cognitoidentityprovider.AdminUpdateUserAttributesInput{
 		UserPoolId:     &userPoolID,
 		Username:       &username,
 		UserAttributes: []types.AttributeType{{Name: &name, Value: &value}},
-	})
+	}, func(o *cognitoidentityprovider.Options) { o.APIOptions = append(o.APIOptions, n.count) })
 	return hideAWS("AdminUpdateUserAttributes", err)
 }
 

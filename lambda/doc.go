@@ -18,7 +18,8 @@
 //
 // # What each trigger does
 //
-//	PreSignUp           lets the configured providers in; no native sign-ups,
+//	PreSignUp           lets the configured providers in, under
+//	                    Config.AllowedEmailDomains if set; no native sign-ups,
 //	                    unless Config.AllowNativeSignUp; users whom an
 //	                    administrator creates pass
 //	PostConfirmation    ensures the row, notes the first sign-in, writes
@@ -27,8 +28,10 @@
 //	PostAuthentication  leaves a message in the queue, and that is all
 //	PreTokenGeneration  adds the claim custom:userId: V1 to the ID token, V2
 //	                    and V3 to the access token too; from the attribute, or
-//	                    else from the row, which it makes if it was lost.
-//	                    Machines (client credentials) pass
+//	                    else from the row, which it makes if it was lost; or
+//	                    always from the row ([AlwaysStore]). Then it adds the
+//	                    claims of Config.ExtraClaims. Machines (client
+//	                    credentials) get only those
 //
 // Every other trigger is refused, inbound federation among them. Attach only
 // these.
@@ -46,13 +49,20 @@
 // it ([Result].Healed). Cognito may run a trigger several times at once; the
 // store's unique keys see to it that there is one row.
 //
+// Cognito lets a pool have 25 attribute writes a second, so a first sign-in
+// makes one, and not two: the token trigger, whose event may be older than
+// PostConfirmation's write, does not repeat it within the first minute of a
+// user. What is then still missing, the next token writes. Who is disabled, or
+// has a weak password, is Cognito's business and not decided here.
+//
 // # Failing closed and open
 //
 // No id, no token: PreTokenGeneration fails if neither attribute nor row can
 // be had, unless Config.AllowMissingUserID. PostConfirmation fails if there is
 // no row, so that the student tries again, but not for want of the attribute
 // or of the queue. PostAuthentication never fails. What failed open is in
-// [Result], in the log, and for you to count.
+// [Result], in the log, and for you to count: [EMF] makes CloudWatch metrics of
+// it.
 //
 // # Security model
 //
@@ -62,11 +72,17 @@
 // unclear, no row is made or linked.
 //
 // The attribute is believed, so no app client may be able to write it: leave
-// it out of every client's WriteAttributes, and in ReadAttributes.
+// it out of every client's WriteAttributes, and in ReadAttributes. For a pool
+// where one could, set Config.UserIDSource to [AlwaysStore], and
+// Config.RefuseMismatch to find out who did.
+//
+// An empty list of groups in a token's answer would take the user's groups out
+// of it. None is ever given by accident.
 //
 // A trigger's error is shown to the user, so every error is a [PublicError]
-// with a fixed text. Logs and errors hold no sub, email, username or id, and
-// never the event.
+// with a fixed text, in English or in your words (Config.Texts). Logs and
+// errors hold no sub, email, username or id, and never the event. A panic of
+// what is plugged in here ends as such an error.
 //
 // # Errors
 //
@@ -76,5 +92,6 @@
 // # Compatibility
 //
 // Cognito adds fields to its events; they come back untouched. Field names,
-// environment variables and the message [SignIn] (by its version) are stable.
+// environment variables, reasons, metric names and the message [SignIn] (by its
+// version) are stable.
 package lambda

@@ -1,11 +1,6 @@
 package lambda
 
-import (
-	"context"
-	"errors"
-
-	"github.com/ssu-itsupport/cognito-sso/lambda/users"
-)
+import "errors"
 
 // The sentinels name why an event was not answered; test with [errors.Is].
 // Every error of [Triggers.Handle] is a [PublicError] that wraps one of them,
@@ -26,9 +21,22 @@ var (
 	ErrNativeSignUp = errors.New("lambda: native sign-up is not allowed")
 	// ErrProvider: the user is of no provider in Config.Providers.
 	ErrProvider = errors.New("lambda: provider is not allowed")
+	// ErrEmailDomain: no verified address in Config.AllowedEmailDomains.
+	ErrEmailDomain = errors.New("lambda: email domain is not allowed")
 	// ErrIdentity: Cognito does not say clearly who this is at the provider.
 	// No row is made on a guess: it could be the second of a known user.
 	ErrIdentity = errors.New("lambda: no usable identity")
+	// ErrMismatch: the attribute has another id than the row, and
+	// Config.RefuseMismatch is set.
+	ErrMismatch = errors.New("lambda: userId attribute differs from the row")
+	// ErrExtraClaims: Config.ExtraClaims failed, panicked, or took too long.
+	ErrExtraClaims = errors.New("lambda: extra claims failed")
+	// ErrBadClaims: Config.ExtraClaims wants what a token cannot have, such as
+	// another sub, or a number in a V1 event.
+	ErrBadClaims = errors.New("lambda: extra claims cannot be put into the token")
+
+	// errPanic: something that was called here panicked.
+	errPanic = errors.New("lambda: panic")
 
 	// ErrQueueFull: too many sign-ins wait already. From [MemoryQueue.Send].
 	ErrQueueFull = errors.New("lambda: sign-in queue is full")
@@ -50,44 +58,3 @@ func (e *PublicError) Error() string { return e.Text }
 
 // Unwrap returns the cause.
 func (e *PublicError) Unwrap() error { return e.Cause }
-
-// Reason is a stable, low-cardinality name of why an event did not end well,
-// for metrics labels.
-type Reason string
-
-// verdicts is searched in order: the first match of [errors.Is] counts.
-var verdicts = []struct {
-	err    error
-	reason Reason
-	text   string
-	// refused: we decided so. Otherwise we failed, and trying again may help.
-	refused bool
-}{
-	{ErrBadEvent, "bad_event", textMisconfigured, false},
-	{ErrUnknownTrigger, "unknown_trigger", textMisconfigured, false},
-	{ErrInboundFederation, "inbound_federation", "Inbound federation is not supported here", false},
-	{ErrNativeSignUp, "native_sign_up", "Signing up with a password is not possible here. Please sign in with one of the offered accounts", true},
-	{ErrProvider, "provider", "This kind of account cannot be used here", true},
-	{ErrIdentity, "identity", textContact, true},
-	{users.ErrConflict, "conflict", textContact, true},
-	{users.ErrInvalid, "invalid_identity", textContact, true},
-	{users.ErrUnavailable, "store_unavailable", textRetry, false},
-	{context.DeadlineExceeded, "timeout", textRetry, false},
-	{context.Canceled, "cancelled", textRetry, false},
-}
-
-const (
-	textMisconfigured = "Sign-in is not set up correctly. Please contact support"
-	textContact       = "Your account could not be matched. Please contact support"
-	textRetry         = "Your account could not be reached. Please try again in a moment"
-)
-
-// judge turns any error into its public form.
-func judge(err error) (public *PublicError, reason Reason, refused bool) {
-	for _, v := range verdicts {
-		if errors.Is(err, v.err) {
-			return &PublicError{Text: v.text, Cause: err}, v.reason, v.refused
-		}
-	}
-	return &PublicError{Text: textRetry, Cause: err}, "other", false
-}

@@ -56,6 +56,9 @@ func (e *event) isWarmup() bool {
 // attribute is a user attribute, "" if it is missing or no string.
 func (e *event) attribute(name string) string { return text(e.attributes[name]) }
 
+// user is the key of what is remembered of the user.
+func (e *event) user() recentUser { return recentUser{e.poolID, e.attribute("sub")} }
+
 // version is the number of the event version, which Cognito sends as a string.
 func (e *event) version() int {
 	raw := e.top["version"]
@@ -95,6 +98,39 @@ func decodeObject(raw json.RawMessage, into *object) bool {
 		*into = object{}
 	}
 	return true
+}
+
+// rawList reads a list, leniently taking null and nothing for an empty one.
+func rawList(raw json.RawMessage) (list []json.RawMessage, ok bool) {
+	if len(raw) == 0 {
+		return nil, true
+	}
+	return list, json.Unmarshal(raw, &list) == nil
+}
+
+// textList is the strings of a list.
+func textList(raw json.RawMessage) []string {
+	list, _ := rawList(raw)
+	out := make([]string, 0, len(list))
+	for _, r := range list {
+		if s := text(r); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// texts is the strings of an object.
+func texts(raw json.RawMessage) map[string]string {
+	var o object
+	if !decodeObject(raw, &o) {
+		return map[string]string{}
+	}
+	out := make(map[string]string, len(o))
+	for name, r := range o {
+		out[name] = text(r)
+	}
+	return out
 }
 
 // text is a JSON string's value, "" for anything else.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda"
+	"github.com/ssu-itsupport/cognito-sso/lambda/emf"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
 )
 
@@ -79,4 +81,69 @@ func ExamplePublicError() {
 	// Output:
 	// This kind of account cannot be used here
 	// true
+}
+
+// Claims of your own: the hook gets the row's id, and what it returns joins
+// the userId in the token.
+func ExampleConfig_extraClaims() {
+	departments := map[string]string{"1000": "computing"} // in place of a query by r.UserID, bounded by ctx
+	t, err := lambda.NewTriggers(lambda.Config{
+		Users: &fakeStore{}, Attributes: &fakeAttributes{}, SignIns: &fakeQueue{}, Providers: []string{"Kakao"}, Logger: quiet,
+		ExtraClaims: func(_ context.Context, r lambda.ClaimsRequest) (lambda.Claims, error) {
+			if r.Machine {
+				return lambda.Claims{}, nil
+			}
+			return lambda.Claims{ID: lambda.TokenClaims{Add: map[string]any{"department": departments[r.UserID]}}}, nil
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := os.ReadFile(filepath.Join("testdata", "token_v1_first_sign_in.json"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	out, err := t.Handle(context.Background(), event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var answer struct{ Response json.RawMessage }
+	if err := json.Unmarshal(out, &answer); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(answer.Response))
+	// Output: {"claimsOverrideDetails":{"claimsToAddOrOverride":{"custom:userId":"1000","department":"computing"}}}
+}
+
+// Metrics for CloudWatch, and texts in Korean.
+func ExampleEMF() {
+	metrics, err := emf.New(os.Stdout, emf.Config{Namespace: "SSO", Now: func() time.Time { return clock }})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	t, err := lambda.NewTriggers(lambda.Config{
+		Users: &fakeStore{}, Attributes: &fakeAttributes{}, SignIns: &fakeQueue{}, Providers: []string{"Kakao"}, Logger: quiet,
+		OnResult: lambda.EMF(metrics, nil),
+		Texts:    lambda.KoreanTexts(),
+		Now:      func() time.Time { return clock },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := os.ReadFile(filepath.Join("testdata", "presignup_external_other_provider.json"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = t.Handle(context.Background(), event)
+	fmt.Println(err)
+	// Output:
+	// {"Duration":0,"Failed":0,"Refused":1,"Trigger":"PreSignUp","_aws":{"Timestamp":1772442000000,"CloudWatchMetrics":[{"Namespace":"SSO","Dimensions":[["Trigger"]],"Metrics":[{"Name":"Duration","Unit":"Milliseconds"},{"Name":"Failed","Unit":"Count"},{"Name":"Refused","Unit":"Count"}]}]},"outcome":"refused","reason":"provider","source":"PreSignUp_ExternalProvider"}
+	// 이 종류의 계정은 사용할 수 없습니다
 }

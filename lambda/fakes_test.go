@@ -24,6 +24,8 @@ type fakeStore struct {
 	mu       sync.Mutex
 	err      error // what every call returns
 	hang     bool  // wait for the context to end
+	delay    time.Duration
+	panics   bool
 	rows     map[string]string
 	ensured  []users.Identity
 	lookups  []string
@@ -34,6 +36,16 @@ type fakeStore struct {
 }
 
 func (s *fakeStore) wait(ctx context.Context) error {
+	if s.panics {
+		panic("for hana@example.test")
+	}
+	if s.delay > 0 {
+		select {
+		case <-ctx.Done():
+			return users.ErrUnavailable
+		case <-time.After(s.delay):
+		}
+	}
 	if s.hang {
 		<-ctx.Done()
 		return users.ErrUnavailable
@@ -96,16 +108,20 @@ func (s *fakeStore) Page(context.Context, string, int) ([]users.User, error) { r
 
 // fakeAttributes notes every write.
 type fakeAttributes struct {
-	mu   sync.Mutex
-	err  error
-	hang bool
-	sets [][4]string
+	mu     sync.Mutex
+	err    error
+	hang   bool
+	panics bool
+	sets   [][4]string
 }
 
 func (a *fakeAttributes) SetUserID(ctx context.Context, pool, username, name, value string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sets = append(a.sets, [4]string{pool, username, name, value})
+	if a.panics {
+		panic("for hana@example.test")
+	}
 	if a.hang {
 		<-ctx.Done()
 		return ctx.Err()
@@ -115,15 +131,19 @@ func (a *fakeAttributes) SetUserID(ctx context.Context, pool, username, name, va
 
 // fakeQueue notes every sign-in.
 type fakeQueue struct {
-	mu   sync.Mutex
-	err  error
-	hang bool
-	sent []lambda.SignIn
+	mu     sync.Mutex
+	err    error
+	hang   bool
+	panics bool
+	sent   []lambda.SignIn
 }
 
 func (q *fakeQueue) Send(ctx context.Context, s lambda.SignIn) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.panics {
+		panic("for hana@example.test")
+	}
 	if q.hang {
 		<-ctx.Done()
 		return ctx.Err()
@@ -208,7 +228,7 @@ func decode(t testing.TB, raw json.RawMessage) map[string]any {
 
 // personal is what must be in no log and no error.
 var personal = []string{
-	"34c84488", "4000000001", "109000000000000000001", "example.test", "김하나", "Kakao_", "google_", "not-a-real-token",
+	"34c84488", "4000000001", "109000000000000000001", "example.test", "김하나", "두리", "Kakao_", "google_", "not-a-real-token",
 }
 
 func wantNothingPersonal(t *testing.T, where, text string) {

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
@@ -85,6 +87,7 @@ func (t *Triggers) provider(name string) (string, bool) {
 type identity struct {
 	provider, subject string
 	primary           bool
+	created           time.Time // zero if unknown
 }
 
 const (
@@ -111,7 +114,7 @@ func parseIdentities(s string) ([]identity, error) {
 		if entry.provider == "" || entry.subject == "" || !ok {
 			return nil, fmt.Errorf("%w: an entry of identities is incomplete", ErrIdentity)
 		}
-		entry.primary = primary
+		entry.primary, entry.created = primary, millis(o["dateCreated"])
 		out = append(out, entry)
 	}
 	return out, nil
@@ -128,6 +131,16 @@ func subject(raw json.RawMessage) string {
 		return ""
 	}
 	return digits
+}
+
+// millis reads a time in milliseconds since 1970, as a number or as a string.
+// It decides nothing about who somebody is, so what cannot be read is zero.
+func millis(raw json.RawMessage) time.Time {
+	n, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
 }
 
 // flag reads a boolean in either of its forms; missing and null are false.

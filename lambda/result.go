@@ -19,14 +19,22 @@ type Result struct {
 	Duration time.Duration
 	// User is what became of the row, if the store was asked.
 	User users.Outcome
-	// Healed: the token trigger had to get the id from the store, since the
-	// user had no attribute. With User "existing" that is a late or failed
-	// attribute write; with another User, a sign-up that was lost.
+	// FromStore: the token's userId came from the store, not from the attribute.
+	FromStore bool
+	// Mismatch: the attribute had another id than the row.
+	Mismatch bool
+	// Healed: the token trigger made good what was missing or wrong. With User
+	// "existing" or "" that is the attribute, whose write had failed; with
+	// another User, a sign-up that was lost.
 	Healed bool
-	// AttributeFailed: the userId attribute could not be written.
-	AttributeFailed bool
+	// AttributeWritten and AttributeFailed: the userId attribute was written,
+	// or could not be. Neither: there was no need.
+	AttributeWritten, AttributeFailed bool
 	// SignInLost: a sign-in could not be queued.
 	SignInLost bool
+	// Retries counts the calls of AWS after the first try, as the SDK makes
+	// them. How often Cognito called the trigger before is not known to it.
+	Retries int
 }
 
 // Outcome says how an event was answered.
@@ -55,30 +63,36 @@ func (t *Triggers) report(ctx context.Context, res Result, cause error) {
 	switch {
 	case res.Outcome == OutcomeFailed:
 		level = slog.LevelError
-	case res.Outcome != OutcomeOK, res.User == users.Moved:
+	case res.Outcome != OutcomeOK, res.User == users.Moved, res.Mismatch:
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{
 		slog.String("outcome", string(res.Outcome)),
 		slog.Float64("duration_ms", float64(res.Duration.Microseconds())/1000),
 	}
-	for _, a := range []slog.Attr{slog.String("reason", string(res.Reason)), slog.String("user", string(res.User))} {
-		if a.Value.String() != "" {
+	for _, a := range res.details() {
+		if a.Value.Any() != "" && a.Value.Any() != false && a.Value.Any() != int64(0) {
 			attrs = append(attrs, a)
 		}
-	}
-	if res.Healed {
-		attrs = append(attrs, slog.Bool("healed", true))
-	}
-	if res.AttributeFailed {
-		attrs = append(attrs, slog.Bool("attribute_failed", true))
-	}
-	if res.SignInLost {
-		attrs = append(attrs, slog.Bool("sign_in_lost", true))
 	}
 	if cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
 	t.logger(ctx, &res).LogAttrs(ctx, level, "trigger", attrs...)
 	t.cfg.OnResult(res)
+}
+
+// details are the attributes that a log line has only if they say something.
+func (r Result) details() []slog.Attr {
+	return []slog.Attr{
+		slog.String("reason", string(r.Reason)),
+		slog.String("user", string(r.User)),
+		slog.Bool("from_store", r.FromStore),
+		slog.Bool("mismatch", r.Mismatch),
+		slog.Bool("healed", r.Healed),
+		slog.Bool("attribute_written", r.AttributeWritten),
+		slog.Bool("attribute_failed", r.AttributeFailed),
+		slog.Bool("sign_in_lost", r.SignInLost),
+		slog.Int("retries", r.Retries),
+	}
 }

@@ -34,6 +34,9 @@ func (q *SQSSignIns) Send(ctx context.Context, s SignIn) error {
 		return ErrBadMessage
 	}
 	body := string(raw)
-	_, err = q.api.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body})
+	var n tries
+	defer n.report(ctx)
+	_, err = q.api.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body},
+		func(o *sqs.Options) { o.APIOptions = append(o.APIOptions, n.count) })
 	return hideAWS("SendMessage", err)
 }

@@ -8,14 +8,15 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
 
 // Triggers handles every trigger event of a user pool. It is safe for
 // concurrent use.
-type Triggers struct{ cfg Config }
+type Triggers struct {
+	cfg    Config
+	recent recent
+}
 
 // NewTriggers checks cfg and returns Triggers. Its error is [ErrConfig] and
 // names every field that is wrong.
@@ -42,18 +43,18 @@ var handlers = map[string]func(*Triggers, context.Context, *event, *Result) erro
 	"PreAuthentication_Authentication":  (*Triggers).pass,
 	"PostAuthentication_Authentication": (*Triggers).postAuthentication,
 
-	"TokenGeneration_HostedAuth":           (*Triggers).preTokenGeneration,
+	sourceHostedAuth:                       (*Triggers).preTokenGeneration,
 	"TokenGeneration_Authentication":       (*Triggers).preTokenGeneration,
 	"TokenGeneration_NewPasswordChallenge": (*Triggers).preTokenGeneration,
 	"TokenGeneration_AuthenticateDevice":   (*Triggers).preTokenGeneration,
 	"TokenGeneration_RefreshTokens":        (*Triggers).preTokenGeneration,
-	// A machine has no row.
-	sourceClientCredentials: (*Triggers).pass,
+	sourceClientCredentials:                (*Triggers).machineToken,
 
 	sourceInboundFederation: (*Triggers).inboundFederation,
 }
 
 const (
+	sourceHostedAuth        = "TokenGeneration_HostedAuth"
 	sourceClientCredentials = "TokenGeneration_ClientCredentials"
 	sourceInboundFederation = "InboundFederation_ExternalProvider"
 )
@@ -68,10 +69,16 @@ const (
 func (t *Triggers) Handle(ctx context.Context, raw json.RawMessage) (json.RawMessage, error) {
 	started := t.cfg.Now()
 	res := Result{Source: sourceUnknown, Outcome: OutcomeOK}
-	out, err := t.handle(ctx, raw, &res)
+	ctx, retries := withRetries(ctx)
+	var out json.RawMessage
+	err := guard(func() (err error) {
+		out, err = t.handle(ctx, raw, &res)
+		return err
+	})
+	res.Retries = int(retries.Load())
 	var cause error
 	if err != nil {
-		public, reason, refused := judge(err)
+		public, reason, refused := t.judge(err)
 		res.Outcome, res.Reason, cause = OutcomeFailed, reason, err
 		if refused {
 			res.Outcome = OutcomeRefused
@@ -157,20 +164,6 @@ func (t *Triggers) ensure(ctx context.Context, e *event, res *Result) (id string
 	return got.ID, nil
 }
 
-// setUserID copies the row's id to the pool. The row is the truth and the
-// token trigger heals, so a failure is counted and no more.
-func (t *Triggers) setUserID(ctx context.Context, e *event, id string, res *Result) {
-	if e.attribute(t.cfg.UserIDAttribute) == id {
-		return
-	}
-	err := t.cfg.Attributes.SetUserID(ctx, e.poolID, e.userName, t.cfg.UserIDAttribute, id)
-	if err != nil {
-		res.AttributeFailed = true
-		t.logger(ctx, res).LogAttrs(ctx, slog.LevelWarn, "userId attribute not written; the token trigger will heal it",
-			slog.String("error", err.Error()))
-	}
-}
-
 // signIn leaves a sign-in in the queue. It fails open: nobody is kept out
 // because a time could not be noted. The operator sees SignInLost.
 func (t *Triggers) signIn(ctx context.Context, e *event, res *Result) {
@@ -178,18 +171,11 @@ func (t *Triggers) signIn(ctx context.Context, e *event, res *Result) {
 	defer cancel()
 	err := fmt.Errorf("%w: no sub", ErrBadEvent)
 	if sub := e.attribute("sub"); sub != "" {
-		err = t.cfg.SignIns.Send(ctx, SignIn{Version: signInVersion, Sub: sub, UserPoolID: e.poolID, At: t.cfg.Now().UTC()})
+		s := SignIn{Version: signInVersion, Sub: sub, UserPoolID: e.poolID, At: t.cfg.Now().UTC()}
+		err = guard(func() error { return t.cfg.SignIns.Send(ctx, s) })
 	}
 	if err != nil {
 		res.SignInLost = true
 		t.logger(ctx, res).LogAttrs(ctx, slog.LevelWarn, "sign-in not queued", slog.String("error", err.Error()))
 	}
-}
-
-func (t *Triggers) logger(ctx context.Context, res *Result) *slog.Logger {
-	l := t.cfg.Logger.With("source", res.Source)
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		l = l.With("request_id", lc.AwsRequestID)
-	}
-	return l
 }

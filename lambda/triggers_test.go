@@ -31,7 +31,9 @@ var fixtures = map[string]struct {
 }{
 	"presignup_external_kakao":             {},
 	"presignup_external_google_lower_case": {},
+	"presignup_external_google_verified":   {},
 	"presignup_external_other_provider":    {err: lambda.ErrProvider},
+	"presignup_native_claims_verified":     {err: lambda.ErrNativeSignUp},
 	"presignup_native_null_maps":           {err: lambda.ErrNativeSignUp},
 	"presignup_admin_create":               {},
 	"postconfirmation_kakao":               {ensured: &kakaoUser, sent: true, set: "1000"},
@@ -43,6 +45,12 @@ var fixtures = map[string]struct {
 	"postconfirmation_forgot_password":          {},
 	"preauthentication_kakao":                   {},
 	"postauthentication_kakao":                  {sent: true},
+	"postauthentication_native":                 {sent: true},
+	"token_v1_later_sign_in":                    {response: fmt.Sprintf(v1Claim, "42")},
+	"token_v1_native_new_password":              {ensured: &nativeUser, set: "1000", response: fmt.Sprintf(v1Claim, "1000")},
+	"token_v2_authenticate_device":              {response: fmt.Sprintf(v2Claim, "42")},
+	"token_v2_refresh":                          {response: fmt.Sprintf(v2Claim, "42")},
+	"token_v3_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
 	"token_v1_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v1Claim, "1000")},
 	"token_v1_refresh":                          {response: fmt.Sprintf(v1Claim, "42")},
 	"token_v2_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
@@ -177,6 +185,8 @@ func TestBadEvents(t *testing.T) {
 		"null attributes":       {edit(`"userAttributes": {`, `"userAttributes": null, "x": {`), lambda.ErrBadEvent},
 		"token details are a list": {changed(t, "token_v1_refresh", `"claimsOverrideDetails": null`, `"claimsOverrideDetails": [4000000001]`),
 			lambda.ErrBadEvent},
+		"suppressed claims are text": {changed(t, "token_v1_refresh", `"claimsOverrideDetails": null`,
+			`"claimsOverrideDetails": {"claimsToSuppress": "custom:userId"}`), lambda.ErrBadEvent},
 		"claims are a list": {changed(t, "token_v2_later_sign_in", `"claimsAndScopeOverrideDetails": null`,
 			`"claimsAndScopeOverrideDetails": {"idTokenGeneration":{"claimsToAddOrOverride":[4000000001]}}`), lambda.ErrBadEvent},
 	} {
@@ -214,11 +224,14 @@ func TestNullResponse(t *testing.T) {
 	}
 }
 
+var storeErrors = []error{users.ErrUnavailable, users.ErrConflict, users.ErrInvalid, users.ErrAmbiguous, users.ErrMoveRefused,
+	users.ErrSchema, errBroken, context.DeadlineExceeded, context.Canceled}
+
 // Whatever fails, the text that Cognito shows is ours, and the log has no
 // personal data.
 func TestErrorsArePublic(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []error{users.ErrUnavailable, users.ErrConflict, users.ErrInvalid, errBroken, context.DeadlineExceeded, context.Canceled} {
+	for _, cause := range storeErrors {
 		for name := range fixtures {
 			w := newWorld(t)
 			w.store.err = fmt.Errorf("some store: %w", cause)
@@ -286,7 +299,7 @@ func TestPostConfirmationResult(t *testing.T) {
 	if _, err := w.Handle(t.Context(), fixture(t, "postconfirmation_kakao")); err != nil {
 		t.Fatal(err)
 	}
-	want := lambda.Result{Source: "PostConfirmation_ConfirmSignUp", Outcome: lambda.OutcomeOK, User: users.Linked}
+	want := lambda.Result{Source: "PostConfirmation_ConfirmSignUp", Outcome: lambda.OutcomeOK, User: users.Linked, AttributeWritten: true}
 	if got := w.result(t); got != want {
 		t.Errorf("result = %+v, want %+v", got, want)
 	}
@@ -320,7 +333,7 @@ func TestPostConfirmationSideEffectsFail(t *testing.T) {
 
 func TestPostConfirmationStoreFails(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []error{users.ErrUnavailable, users.ErrConflict, users.ErrInvalid, errBroken} {
+	for _, cause := range storeErrors {
 		w := newWorld(t)
 		w.store.err = cause
 		if _, err := w.Handle(t.Context(), fixture(t, "postconfirmation_kakao")); !errors.Is(err, cause) {
@@ -404,15 +417,19 @@ func TestDeadlines(t *testing.T) {
 		want   time.Duration
 		ok     bool
 	}{
-		"sign-in, queue hangs":            {"postauthentication_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
-		"sign-up, store hangs":            {"postconfirmation_kakao", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
-		"sign-up, Cognito hangs":          {"postconfirmation_kakao", func(w *world) { w.attrs.hang = true }, time.Minute, 4 * time.Second, true},
-		"sign-up, queue hangs":            {"postconfirmation_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
-		"sign-up, Cognito and queue hang": {"postconfirmation_kakao", func(w *world) { w.attrs.hang, w.queue.hang = true, true }, time.Minute, 4 * time.Second, true},
-		"token, store hangs":              {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
-		"token, Cognito hangs":            {"token_v2_first_sign_in", func(w *world) { w.attrs.hang = true }, time.Minute, 4 * time.Second, true},
-		"a nearer end of the function":    {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, 2 * time.Second, 1800 * time.Millisecond, false},
-		"the end is past":                 {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, -time.Second, 0, false},
+		"sign-in, queue hangs":                {"postauthentication_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
+		"sign-up, store hangs":                {"postconfirmation_kakao", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
+		"sign-up, Cognito hangs":              {"postconfirmation_kakao", func(w *world) { w.attrs.hang = true }, time.Minute, 2 * time.Second, true},
+		"sign-up, queue hangs":                {"postconfirmation_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
+		"sign-up, Cognito and queue hang":     {"postconfirmation_kakao", func(w *world) { w.attrs.hang, w.queue.hang = true, true }, time.Minute, 2 * time.Second, true},
+		"sign-up, Cognito hangs, end near":    {"postconfirmation_kakao", func(w *world) { w.attrs.hang = true }, time.Second, 700 * time.Millisecond, true},
+		"sign-up, store slow, Cognito hangs":  {"postconfirmation_kakao", func(w *world) { w.store.delay, w.attrs.hang = 3500*time.Millisecond, true }, time.Minute, 3900 * time.Millisecond, true},
+		"sign-up, store too slow for Cognito": {"postconfirmation_kakao", func(w *world) { w.store.delay, w.attrs.hang = 3950*time.Millisecond, true }, time.Minute, 3950 * time.Millisecond, true},
+		"sign-up, store and queue slow":       {"postconfirmation_kakao", func(w *world) { w.store.delay, w.queue.hang = 3950*time.Millisecond, true }, time.Minute, 4 * time.Second, true},
+		"token, store hangs":                  {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
+		"token, Cognito hangs":                {"token_v2_first_sign_in", func(w *world) { w.attrs.hang = true }, time.Minute, 2 * time.Second, true},
+		"a nearer end of the function":        {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, 2 * time.Second, 1800 * time.Millisecond, false},
+		"the end is past":                     {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, -time.Second, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -472,6 +489,9 @@ func TestTokenWithoutStore(t *testing.T) {
 		"open by option, on a timeout":     {true, context.DeadlineExceeded, true},
 		"a conflict stays closed":          {true, users.ErrConflict, false},
 		"a bad identity stays closed":      {true, users.ErrInvalid, false},
+		"several rows stay closed":         {true, users.ErrAmbiguous, false},
+		"a refused move stays closed":      {true, users.ErrMoveRefused, false},
+		"a wrong table stays closed":       {true, users.ErrSchema, false},
 		"an unknown failure stays closed":  {true, errBroken, false},
 		"a healthy store needs no opening": {true, nil, false},
 	} {
@@ -516,6 +536,15 @@ func TestTokenKeepsWhatIsThere(t *testing.T) {
 		"empty group overrides go, or the groups would": {"token_v1_refresh", `"claimsOverrideDetails": null`,
 			`"claimsOverrideDetails": {"groupOverrideDetails": {"groupsToOverride": null, "iamRolesToOverride": [], "preferredRole": null}}`,
 			fmt.Sprintf(v1Claim, "42")},
+		"empty with blanks": {"token_v1_refresh", `"claimsOverrideDetails": null`,
+			`"claimsOverrideDetails": {"groupOverrideDetails": {"groupsToOverride": [ ], "iamRolesToOverride": [ null ]}}`,
+			fmt.Sprintf(v1Claim, "42")},
+		"roles without groups": {"token_v2_later_sign_in", `"claimsAndScopeOverrideDetails": null`,
+			`"claimsAndScopeOverrideDetails": {"groupOverrideDetails": {"iamRolesToOverride": ["arn:aws:iam::0:role/x"]}}`, fmt.Sprintf(v2Claim, "42")},
+		"a group without a name": {"token_v2_later_sign_in", `"claimsAndScopeOverrideDetails": null`,
+			`"claimsAndScopeOverrideDetails": {"groupOverrideDetails": {"groupsToOverride": ["", null, 7]}}`, fmt.Sprintf(v2Claim, "42")},
+		"a group override that is none": {"token_v2_later_sign_in", `"claimsAndScopeOverrideDetails": null`,
+			`"claimsAndScopeOverrideDetails": {"groupOverrideDetails": ["staff"]}`, fmt.Sprintf(v2Claim, "42")},
 		"null group overrides go": {"token_v2_later_sign_in", `"claimsAndScopeOverrideDetails": null`,
 			`"claimsAndScopeOverrideDetails": {"groupOverrideDetails": null}`, fmt.Sprintf(v2Claim, "42")},
 		"real group overrides stay": {"token_v1_refresh", `"claimsOverrideDetails": null`,
@@ -574,10 +603,17 @@ func TestMovedIsLoud(t *testing.T) {
 func TestNewTriggersErrors(t *testing.T) {
 	t.Parallel()
 	if _, err := lambda.NewTriggers(lambda.Config{Providers: []string{"", "Kakao", "KAKAO", " x"},
-		UserIDAttribute: "userId", SendTimeout: -1, Deadline: 6 * time.Second}); !errors.Is(err, lambda.ErrConfig) {
+		UserIDAttribute: "userId", SendTimeout: -1, AttributeTimeout: time.Minute, Deadline: 6 * time.Second,
+		UserIDSource: "cache", RefuseMismatch: true,
+		AllowedEmailDomains: []string{"@ssu.ac.kr", "*.ssu.ac.kr", "ssu.ac.kr.", "숭실.한국", "localhost", "a..b", "-a.b", "[10.0.0.1]", ""},
+		EmailDomainExempt:   []string{"Naver"},
+		Texts:               map[lambda.Reason]string{"typo": "x", "conflict": " ", "provider": "No.", "identity": "a\nb", "schema": strings.Repeat("x", 301), "timeout": "\xff"}}); !errors.Is(err, lambda.ErrConfig) {
 		t.Errorf("NewTriggers: %v", err)
 	} else {
-		for _, field := range []string{"Users", "Attributes", "SignIns", `Providers: ""`, `"KAKAO" is there twice`, `" x"`, "UserIDAttribute", "SendTimeout", "Deadline"} {
+		for _, field := range []string{"Users", "Attributes", "SignIns", `Providers: ""`, `"KAKAO" is there twice`, `" x"`, "UserIDAttribute", "SendTimeout", "AttributeTimeout", "Deadline",
+			`UserIDSource: "cache"`, "RefuseMismatch", `"@ssu.ac.kr"`, `"*.ssu.ac.kr"`, `"ssu.ac.kr."`, `"숭실.한국"`, `"localhost"`, `"a..b"`, `"-a.b"`, `"[10.0.0.1]"`,
+			`AllowedEmailDomains: ""`, `EmailDomainExempt: "Naver"`, `"typo" is not a reason`, `text of "conflict"`, `text of "provider" ends`, `text of "identity"`,
+			`text of "schema"`, `text of "timeout"`} {
 			if !strings.Contains(err.Error(), field) {
 				t.Errorf("the error does not name %s: %v", field, err)
 			}
@@ -585,6 +621,18 @@ func TestNewTriggersErrors(t *testing.T) {
 	}
 	if _, err := lambda.NewTriggers(lambda.Config{Users: &fakeStore{}, Attributes: &fakeAttributes{}, SignIns: &fakeQueue{}}); !errors.Is(err, lambda.ErrConfig) {
 		t.Errorf("no providers: %v", err)
+	}
+	for name, half := range map[string]lambda.Config{
+		"an exempt provider without a rule":  {EmailDomainExempt: []string{"Kakao"}},
+		"an opening without a rule":          {AllowUnverifiedEmailDomain: true},
+		"refusing without asking the store":  {RefuseMismatch: true},
+		"refusing with the attribute first":  {RefuseMismatch: true, UserIDSource: lambda.AttributeFirst},
+		"an exempt provider by another case": {AllowedEmailDomains: []string{"a.test"}, EmailDomainExempt: []string{"kakao"}},
+	} {
+		half.Users, half.Attributes, half.SignIns, half.Providers = &fakeStore{}, &fakeAttributes{}, &fakeQueue{}, []string{"Kakao"}
+		if _, err := lambda.NewTriggers(half); !errors.Is(err, lambda.ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -610,10 +658,24 @@ func FuzzHandle(f *testing.F) {
 		}
 		f.Add(raw)
 	}
+	for _, details := range []string{`{"groupOverrideDetails":{"groupsToOverride":[ ]}}`, `{"groupOverrideDetails":null}`, `{"groupOverrideDetails":{"groupsToOverride":["staff"]}}`,
+		`{"claimsToSuppress":["custom:userId"]}`, `{"idTokenGeneration":{"claimsToSuppress":null},"accessTokenGeneration":null}`} {
+		f.Add([]byte(changed(f, "token_v1_refresh", `"claimsOverrideDetails": null`, `"later":1,"claimsOverrideDetails": `+details)))
+		f.Add([]byte(changed(f, "token_v2_first_sign_in", `"claimsAndScopeOverrideDetails": null`, `"later":[1.10],"claimsAndScopeOverrideDetails": `+details)))
+	}
 	f.Add([]byte(`{"warmup":true}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := newWorld(t, func(c *lambda.Config) { c.AllowNativeSignUp = true })
+		w := newWorld(t, func(c *lambda.Config) {
+			c.AllowNativeSignUp = true
+			c.ExtraClaims = func(_ context.Context, r lambda.ClaimsRequest) (lambda.Claims, error) {
+				if r.Machine {
+					return lambda.Claims{AddScopes: []string{"x"}}, nil
+				}
+				return lambda.Claims{ID: lambda.TokenClaims{Add: map[string]any{"dept": "x"}}}, nil
+			}
+		})
 		out, err := w.Handle(t.Context(), raw)
+		wantNothingPersonal(t, "log", w.log.String())
 		if err != nil {
 			var public *lambda.PublicError
 			if !errors.As(err, &public) || out != nil {
@@ -628,6 +690,8 @@ func FuzzHandle(f *testing.F) {
 		if _, ok := got["response"].(map[string]any); !ok {
 			t.Fatalf("response = %v", got["response"])
 		}
+		wantGroupsKept(t, got)
+		wantOthersKept(t, got["response"], want["response"])
 		delete(got, "response")
 		delete(want, "response")
 		if !reflect.DeepEqual(got, want) {
@@ -642,6 +706,51 @@ func FuzzHandle(f *testing.F) {
 			}
 		}
 	})
+}
+
+// wantGroupsKept: no user's token loses its groups by an override that names
+// none.
+func wantGroupsKept(t *testing.T, event map[string]any) {
+	t.Helper()
+	source, _ := event["triggerSource"].(string)
+	if !strings.HasPrefix(source, "TokenGeneration_") || source == "TokenGeneration_ClientCredentials" {
+		return
+	}
+	response := event["response"].(map[string]any)
+	id, _ := response["claimsOverrideDetails"].(map[string]any)
+	if both, ok := response["claimsAndScopeOverrideDetails"].(map[string]any); ok && both["idTokenGeneration"] != nil {
+		id = both
+	}
+	override, there := id["groupOverrideDetails"]
+	if !there {
+		return
+	}
+	groups, _ := override.(map[string]any)["groupsToOverride"].([]any)
+	for _, g := range groups {
+		if s, _ := g.(string); s != "" {
+			return
+		}
+	}
+	if details, ok := response["claimsOverrideDetails"].(map[string]any); ok && details["claimsToAddOrOverride"] == nil {
+		return // not the member that this event's version answers with
+	}
+	t.Fatalf("groups stripped: %v", response)
+}
+
+// wantOthersKept: members of the response that are not ours survive.
+func wantOthersKept(t *testing.T, got, want any) {
+	t.Helper()
+	had, _ := want.(map[string]any)
+	has := got.(map[string]any)
+	for name, v := range had {
+		switch name {
+		case "claimsOverrideDetails", "claimsAndScopeOverrideDetails", "autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone":
+			continue
+		}
+		if !reflect.DeepEqual(has[name], v) {
+			t.Fatalf("response.%s = %v, was %v", name, has[name], v)
+		}
+	}
 }
 
 // What is not ours comes back byte for byte, also when the response is edited.
