@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,31 +17,11 @@ import (
 
 	"github.com/ssu-itsupport/cognito-sso/internal/lambdaruntime"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
+	"github.com/ssu-itsupport/cognito-sso/lambda/internal/functiontest"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
 )
 
-// build makes the binary once, for this machine and without -trimpath and
-// CGO_ENABLED=0, which would compile every dependency once more.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sso-trigger")
-	if err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", out, ".")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, text)
-	}
-	return out, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { functiontest.Main(m) }
 
 // aws is the part of AWS that the function calls: SQS and cognito-idp, by
 // their JSON protocols.
@@ -127,52 +105,31 @@ func (a *aws) change(f func(*aws)) {
 	f(a)
 }
 
+// function is sso-trigger with a fake of AWS around it.
 type function struct {
-	*lambdaruntime.Runtime
-	log syncBuffer
+	*functiontest.Function
 	db  string
 	aws *aws
 }
 
-// syncBuffer is what a process prints while it is still printing.
-type syncBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
+// startFunction starts one with a user table in SQLite.
 func startFunction(t *testing.T, env ...string) *function {
 	t.Helper()
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &function{aws: startAWS(t), db: filepath.Join(t.TempDir(), "users.db")}
-	f.Runtime, err = lambdaruntime.Start(lambdaruntime.Config{
-		Command: []string{binary}, Output: &f.log, Timeout: 20 * time.Second, InitTimeout: 30 * time.Second, FunctionName: "sso-trigger",
-		Env: append([]string{
-			"AWS_REGION=ap-northeast-2", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
-			"AWS_ENDPOINT_URL_SQS=" + f.aws.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + f.aws.URL,
-			"SSO_PROVIDERS=Kakao,Google", "SSO_SQLITE_PATH=" + f.db, "SSO_SIGNIN_QUEUE_URL=" + f.aws.queueURL(),
-			"SSO_SEND_TIMEOUT=4s", // this machine may be busy; the bound is tested below
-		}, env...),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
+	db := filepath.Join(t.TempDir(), "users.db")
+	f := startWith(t, append([]string{"SSO_STORE=sqlite", "SSO_SQLITE_PATH=" + db}, env...)...)
+	f.db = db
 	return f
+}
+
+// startWith starts one with the store that env says.
+func startWith(t *testing.T, env ...string) *function {
+	t.Helper()
+	a := startAWS(t)
+	return &function{aws: a, Function: functiontest.Start(t, ".", append([]string{
+		"AWS_ENDPOINT_URL_SQS=" + a.URL, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + a.URL,
+		"SSO_PROVIDERS=Kakao,Google", "SSO_SIGNIN_QUEUE_URL=" + a.queueURL(),
+		"SSO_SEND_TIMEOUT=4s", // this machine may be busy; the bound is tested below
+	}, env...)...)}
 }
 
 func fixture(t *testing.T, name string) json.RawMessage {
@@ -187,11 +144,7 @@ func fixture(t *testing.T, name string) json.RawMessage {
 // must is the answer to an event that must go well.
 func (f *function) must(t *testing.T, name string) string {
 	t.Helper()
-	a, err := f.Invoke(t.Context(), fixture(t, name))
-	if err != nil || a.FunctionError != "" {
-		t.Fatalf("%s: %s, %v\n%s", name, a.Payload, err, f.log.String())
-	}
-	return string(a.Payload)
+	return f.Must(t, string(fixture(t, name)))
 }
 
 func TestSignUpAndSignIn(t *testing.T) {
@@ -210,13 +163,13 @@ func TestSignUpAndSignIn(t *testing.T) {
 		if len(a.messages) != 2 || a.messages[0].Sub != "34c84488-e0e1-70ae-d2ee-991ad1a89801" || a.messages[1].At.Before(a.messages[0].At) {
 			t.Errorf("messages = %+v", a.messages)
 		}
-		if len(a.updates) != 2 || a.updates[0].Username != "Kakao_4000000001" || a.updates[0].UserPoolID != "ap-northeast-2_ExAmPlE01" ||
+		if len(a.updates) != 1 || a.updates[0].Username != "Kakao_4000000001" || a.updates[0].UserPoolID != "ap-northeast-2_ExAmPlE01" ||
 			a.updates[0].Attributes[0].Name != "custom:userId" || a.updates[0].Attributes[0].Value != "1" {
 			t.Errorf("updates = %+v", a.updates)
 		}
 	})
 	_ = f.Close()
-	wantCleanLog(t, f.log.String(), 5)
+	wantCleanLog(t, f.Log(), 5)
 
 	store, err := sqlite.Open(t.Context(), f.db, sqlite.Config{})
 	if err != nil {
@@ -229,7 +182,8 @@ func TestSignUpAndSignIn(t *testing.T) {
 	}
 }
 
-// wantCleanLog: JSON lines, one for each event, without personal data.
+// wantCleanLog: JSON lines, one for each event and one with its metrics, without
+// personal data.
 func wantCleanLog(t *testing.T, log string, events int) {
 	t.Helper()
 	seen := 0
@@ -276,7 +230,7 @@ func TestRefusalsAreSafe(t *testing.T) {
 		t.Errorf("%d starts: a refusal ended the process", f.Starts())
 	}
 	_ = f.Close()
-	wantCleanLog(t, f.log.String(), 4)
+	wantCleanLog(t, f.Log(), 4)
 }
 
 func TestCognitoThrottles(t *testing.T) {
@@ -297,9 +251,9 @@ func TestCognitoThrottles(t *testing.T) {
 		}
 	})
 	_ = f.Close()
-	wantCleanLog(t, f.log.String(), 2)
-	if !strings.Contains(f.log.String(), "AdminUpdateUserAttributes: TooManyRequestsException") {
-		t.Errorf("the log does not say why: %s", f.log.String())
+	wantCleanLog(t, f.Log(), 2)
+	if !strings.Contains(f.Log(), "AdminUpdateUserAttributes: TooManyRequestsException") {
+		t.Errorf("the log does not say why: %s", f.Log())
 	}
 }
 
@@ -314,32 +268,23 @@ func TestQueueIsSlow(t *testing.T) {
 		t.Errorf("the sign-in waited %v for the queue", took)
 	}
 	_ = f.Close()
-	if !strings.Contains(f.log.String(), `"sign_in_lost":true`) {
-		t.Errorf("log = %s", f.log.String())
+	if !strings.Contains(f.Log(), `"sign_in_lost":true`) {
+		t.Errorf("log = %s", f.Log())
 	}
 }
 
+const warmup = `{"warmup":true}`
+
 func TestWarmup(t *testing.T) {
 	t.Parallel()
-	f := startFunction(t)
-	a, err := f.Invoke(t.Context(), json.RawMessage(`{"warmup":true}`))
-	if err != nil || string(a.Payload) != `{"warmup":true}` {
-		t.Errorf("answer = %s, %v", a.Payload, err)
+	if got := startFunction(t).Must(t, warmup); got != warmup {
+		t.Errorf("answer = %s", got)
 	}
 }
 
 // Every mistake at once, and no half-configured function.
 func TestMistakesAtStart(t *testing.T) {
 	t.Parallel()
-	f := startFunction(t, "SSO_PROVIDERS=", "SSO_SIGNIN_QUEUE_URL=nowhere", "SSO_DEADLINE=soon")
-	a, err := f.Invoke(t.Context(), json.RawMessage(`{"warmup":true}`))
-	if err != nil || !strings.Contains(string(a.Payload), "exit status 1") {
-		t.Fatalf("answer = %s, %v", a.Payload, err)
-	}
-	_ = f.Close()
-	for _, name := range []string{"SSO_PROVIDERS", "SSO_SIGNIN_QUEUE_URL", "SSO_DEADLINE"} {
-		if !strings.Contains(f.log.String(), name) {
-			t.Errorf("the log does not name %s: %s", name, f.log.String())
-		}
-	}
+	functiontest.WantMistakes(t, ".", []string{"SSO_SIGNIN_QUEUE_URL=nowhere", "SSO_DEADLINE=soon", "AWS_SECRET_ACCESS_KEY="},
+		"SSO_PROVIDERS", "SSO_SIGNIN_QUEUE_URL", "SSO_DEADLINE", "SSO_DBSYNC_FUNCTION", "AWS_SECRET_ACCESS_KEY")
 }

@@ -1,173 +1,55 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"log/slog"
-	"net/url"
-	"slices"
-	"strings"
-	"time"
-
 	"github.com/ssu-itsupport/cognito-sso/lambda"
-	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
+	"github.com/ssu-itsupport/cognito-sso/lambda/internal/settings"
+	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
 
-// settings is the environment, read.
-type settings struct {
-	triggers   lambda.Config // without what must be opened
-	sqlite     sqlite.Config
-	sqlitePath string
-	queueURL   string
-	logLevel   slog.Level
-	unknown    []string // SSO_ variables that mean nothing here: typos, or another function's
+// config is the environment, read.
+type config struct {
+	triggers lambda.Config // without what must be opened
+	store    settings.Store
+	queueURL string
 }
 
-// reader takes variables out of the environment and notes what is wrong.
-type reader struct {
-	env  map[string]string
-	used map[string]bool
-	errs []error
+func read(r *settings.Reader) config {
+	c := config{
+		triggers: lambda.Config{
+			Providers:                  r.List("SSO_PROVIDERS"),
+			AllowNativeSignUp:          r.Flag("SSO_ALLOW_NATIVE_SIGN_UP"),
+			AllowedEmailDomains:        r.List("SSO_ALLOWED_EMAIL_DOMAINS"),
+			EmailDomainExempt:          r.List("SSO_EMAIL_DOMAIN_EXEMPT"),
+			AllowUnverifiedEmailDomain: r.Flag("SSO_ALLOW_UNVERIFIED_EMAIL_DOMAIN"),
+			UserIDAttribute:            r.Text("SSO_USER_ID_ATTRIBUTE"),
+			AllowMissingUserID:         r.Flag("SSO_ALLOW_MISSING_USER_ID"),
+			UserIDSource:               lambda.UserIDSource(r.OneOf("SSO_USER_ID_SOURCE", string(lambda.AttributeFirst), string(lambda.AlwaysStore))),
+			RefuseMismatch:             r.Flag("SSO_REFUSE_MISMATCH"),
+			SendTimeout:                r.Duration("SSO_SEND_TIMEOUT"),
+			AttributeTimeout:           r.Duration("SSO_ATTRIBUTE_TIMEOUT"),
+			Deadline:                   r.Duration("SSO_DEADLINE"),
+		},
+		queueURL: r.QueueURL("SSO_SIGNIN_QUEUE_URL"),
+		store:    r.Store(settings.Remote, settings.Remote, settings.Postgres, settings.MySQL, settings.SQLite),
+	}
+	if r.OneOf("SSO_LANGUAGE", "en", "ko") == "ko" {
+		c.triggers.Texts = lambda.KoreanTexts()
+	}
+	r.Explain(check(c.triggers), variables)
+	return c
 }
 
-func parseSettings(environ []string) (settings, error) {
-	r := &reader{env: map[string]string{}, used: map[string]bool{}}
-	for _, kv := range environ {
-		name, value, _ := strings.Cut(kv, "=")
-		r.env[name] = value
-	}
-	var s settings
-	s.triggers = lambda.Config{
-		Providers:          r.list("SSO_PROVIDERS"),
-		UserIDAttribute:    r.text("SSO_USER_ID_ATTRIBUTE"),
-		AllowNativeSignUp:  r.flag("SSO_ALLOW_NATIVE_SIGN_UP"),
-		AllowMissingUserID: r.flag("SSO_ALLOW_MISSING_USER_ID"),
-		SendTimeout:        r.duration("SSO_SEND_TIMEOUT"),
-		Deadline:           r.duration("SSO_DEADLINE"),
-	}
-	s.sqlitePath = r.required("SSO_SQLITE_PATH")
-	s.sqlite = sqlite.Config{
-		Providers: r.pairs("SSO_PROVIDER_COLUMNS"),
-		Journal:   sqlite.Journal(strings.ToUpper(r.text("SSO_SQLITE_JOURNAL"))),
-	}
-	s.queueURL = r.url("SSO_SIGNIN_QUEUE_URL")
-	s.logLevel = r.level("SSO_LOG_LEVEL")
-	r.fail(s.sqlite.Validate())
-	r.fail(checkTriggers(s.triggers))
-	for name := range r.env {
-		if strings.HasPrefix(name, "SSO_") && !r.used[name] {
-			s.unknown = append(s.unknown, name)
-		}
-	}
-	slices.Sort(s.unknown)
-	return s, errors.Join(r.errs...)
+// variables is field of lambda.Config → variable.
+var variables = map[string]string{
+	"Providers": "SSO_PROVIDERS", "AllowedEmailDomains": "SSO_ALLOWED_EMAIL_DOMAINS", "EmailDomainExempt": "SSO_EMAIL_DOMAIN_EXEMPT",
+	"UserIDAttribute": "SSO_USER_ID_ATTRIBUTE", "UserIDSource": "SSO_USER_ID_SOURCE", "RefuseMismatch": "SSO_REFUSE_MISMATCH",
+	"SendTimeout": "SSO_SEND_TIMEOUT", "AttributeTimeout": "SSO_ATTRIBUTE_TIMEOUT", "Deadline": "SSO_DEADLINE",
 }
 
-// checkTriggers finds the rest of what is wrong before anything is opened: it
-// stands in for what main opens, and for a list that is missing already.
-func checkTriggers(cfg lambda.Config) error {
-	cfg.Users, cfg.Attributes, cfg.SignIns = &sqlite.Store{}, lambda.NewCognitoAttributes(nil), lambda.NewSQSSignIns(nil, "")
-	if cfg.Providers == nil {
-		cfg.Providers = []string{"any"}
-	}
+// check finds the rest of what is wrong before anything is opened, with
+// stand-ins for what will be.
+func check(cfg lambda.Config) error {
+	cfg.Users, cfg.Attributes, cfg.SignIns = struct{ users.Store }{}, lambda.NewCognitoAttributes(nil), lambda.NewSQSSignIns(nil, "")
 	_, err := lambda.NewTriggers(cfg)
 	return err
-}
-
-func (r *reader) fail(err error) {
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
-}
-
-func (r *reader) text(name string) string {
-	r.used[name] = true
-	return strings.TrimSpace(r.env[name])
-}
-
-func (r *reader) required(name string) string {
-	v := r.text(name)
-	if v == "" {
-		r.fail(fmt.Errorf("%s: required", name))
-	}
-	return v
-}
-
-func (r *reader) list(name string) []string {
-	v := r.required(name)
-	if v == "" {
-		return nil
-	}
-	items := strings.Split(v, ",")
-	for i := range items {
-		items[i] = strings.TrimSpace(items[i])
-	}
-	return items
-}
-
-func (r *reader) pairs(name string) map[string]string {
-	v := r.text(name)
-	if v == "" {
-		return nil
-	}
-	pairs := map[string]string{}
-	for _, item := range strings.Split(v, ",") {
-		key, value, ok := strings.Cut(item, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if _, twice := pairs[key]; !ok || key == "" || value == "" || twice {
-			r.fail(fmt.Errorf("%s: %q is not provider=column, or the provider is there twice", name, item))
-			continue
-		}
-		pairs[key] = value
-	}
-	return pairs
-}
-
-func (r *reader) flag(name string) bool {
-	switch v := r.text(name); v {
-	case "", "false":
-		return false
-	case "true":
-		return true
-	default:
-		r.fail(fmt.Errorf("%s: %q is neither true nor false", name, v))
-		return false
-	}
-}
-
-func (r *reader) duration(name string) time.Duration {
-	v := r.text(name)
-	if v == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		r.fail(fmt.Errorf("%s: %q is not a duration such as 500ms", name, v))
-		return 0
-	}
-	return d
-}
-
-func (r *reader) url(name string) string {
-	v := r.required(name)
-	if v == "" {
-		return ""
-	}
-	if u, err := url.Parse(v); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		r.fail(fmt.Errorf("%s: %q is not the URL of a queue", name, v))
-	}
-	return v
-}
-
-func (r *reader) level(name string) slog.Level {
-	v := r.text(name)
-	if v == "" {
-		return slog.LevelInfo
-	}
-	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-	level, ok := levels[strings.ToLower(v)]
-	if !ok {
-		r.fail(fmt.Errorf("%s: %q is none of debug, info, warn and error", name, v))
-	}
-	return level
 }
