@@ -133,7 +133,7 @@ func (s *ClientCredentialsSource) fetch(ctx context.Context) (*machineToken, err
 func newMachineToken(token Token, raw Secret, now time.Time) *machineToken {
 	life := token.ExpiresAt.Sub(now)
 	early := time.Duration(float64(life) * renewAt)
-	early -= time.Duration(rand.Int64N(int64(early)/4 + 1)) // so that a fleet does not ask at once
+	early -= time.Duration(rand.Int64N(int64(early)/4 + 1)) //nolint:gosec // only so that a fleet does not ask at once
 	return &machineToken{
 		token: token, raw: raw,
 		renew:  token.ExpiresAt.Add(-early),

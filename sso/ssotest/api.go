@@ -185,7 +185,7 @@ func (p *Pool) serveOperation(w http.ResponseWriter, r *http.Request) (any, erro
 func (p *Pool) apiFault(name string) error {
 	f := p.currentFaults()
 	for _, key := range []string{name, "*"} {
-		if f.Throttle[key] {
+		if f.Throttle[key] || p.quotas.exceeded(name, f.Quota[key]) {
 			return &apiError{"TooManyRequestsException", "Too many requests"}
 		}
 		if kind := f.APIError[key]; kind != "" {

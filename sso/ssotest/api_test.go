@@ -1024,6 +1024,11 @@ func TestAPIFaults(t *testing.T) {
 	if err := get(); err != nil {
 		t.Errorf("another operation is throttled: %v", err)
 	}
+	set(ssotest.Faults{Quota: map[string]int{"AdminGetUser": 1}})
+	if err := get(); err != nil {
+		t.Errorf("within the quota: %v", err)
+	}
+	wantCode(t, "above the quota", get(), "TooManyRequestsException", "")
 	set(ssotest.Faults{APIError: map[string]string{"AdminGetUser": "InternalErrorException"}})
 	wantCode(t, "broken", get(), "InternalErrorException", "")
 	set(ssotest.Faults{APIError: map[string]string{"*": "ResourceNotFoundException"}})

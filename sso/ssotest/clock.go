@@ -45,6 +45,7 @@ func (p *Pool) currentFaults() Faults {
 	defer p.mu.Unlock()
 	f := p.faults
 	f.Throttle = maps.Clone(f.Throttle)
+	f.Quota = maps.Clone(f.Quota)
 	f.APIError = maps.Clone(f.APIError)
 	f.TriggerTimeout = maps.Clone(f.TriggerTimeout)
 	f.TriggerError = maps.Clone(f.TriggerError)

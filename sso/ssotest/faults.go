@@ -26,6 +26,9 @@ type Faults struct {
 	TokenEndpointStatus int
 	// Throttle makes these API operations (such as "AdminUpdateUserAttributes"; "*" is all) answer TooManyRequestsException.
 	Throttle map[string]bool
+	// Quota is how many calls a second these operations ("*" is each of them) answer, as AWS's own quotas; those above it
+	// get TooManyRequestsException. A second's worth may come at once.
+	Quota map[string]int
 	// APIError makes these operations answer this exception type.
 	APIError map[string]string
 	// TriggerTimeout makes attempts of these trigger sources ("*" is all) time out, without waiting: the function still runs, its answer is lost.

@@ -33,6 +33,7 @@ type Pool struct {
 	closeOnce sync.Once
 	closeErr  error
 	functions functions // running triggers
+	quotas    quotas    // has a lock of its own
 
 	// mu guards all below. It is never held while a trigger runs, the network is used or a callback of the user's is
 	// called: triggers call back into the API.
