@@ -74,25 +74,37 @@ func (s *Store) ensure(ctx context.Context, c *link, l *layout, p person) (users
 	if err != nil || res.ID != "" {
 		return res, err
 	}
-	return s.resolve(ctx, c, l, p)
+	done := res.Outcome
+	if res, err = s.resolve(ctx, c, l, p); err == nil && res.Outcome == users.Existing && done != "" {
+		res.Outcome = done
+	}
+	return res, err
 }
 
 // shortNumber is one statement for a table that numbers its rows. It tells
 // what it did by how many rows it changed and by the number that it leaves as
-// the last insert id; nothing left means that it did nothing.
+// the last insert id; nothing left means that it did nothing, unless the table
+// has triggers: those on an update make MariaDB forget the number. Then there
+// is an outcome without an id.
 func (s *Store) shortNumber(ctx context.Context, c *link, l *layout, p person) (users.Result, error) {
 	changed, last, err := c.exec(ctx, c, l.upsert(p))
-	if err != nil || last <= 0 {
+	if err != nil {
 		return users.Result{}, err
 	}
-	outcome := users.Existing
+	var res users.Result
 	switch changed {
 	case 1:
-		outcome = users.Created
+		res.Outcome = users.Created
 	case 2: // the server counts a row that it updates instead of inserting twice
-		outcome = users.Linked
+		res.Outcome = users.Linked
 	}
-	return users.Result{ID: strconv.FormatInt(last, 10), Outcome: outcome}, nil
+	if last <= 0 {
+		return res, nil
+	}
+	if res.ID = strconv.FormatInt(last, 10); res.Outcome == "" {
+		res.Outcome = users.Existing
+	}
+	return res, nil
 }
 
 // upsert looks the person up, by sub (s) and by the provider's id (p), and
