@@ -57,7 +57,25 @@ func FromCookie(name string) Extractor {
 	if !isTokenText(name) {
 		panic("middleware: FromCookie needs the name of a cookie")
 	}
-	return func(r *http.Request) (string, error) { return only(cookieValues(r.Header["Cookie"], name)) }
+	return func(r *http.Request) (string, error) {
+		lines := r.Header["Cookie"]
+		if pairs(lines) > maxCookies {
+			return "", ErrTokenSource
+		}
+		return only(cookieValues(lines, name))
+	}
+}
+
+// maxCookies is how many net/http reads of one request; of more it reads none.
+const maxCookies = 3000
+
+// pairs is how many cookies the lines have, empty ones counted.
+func pairs(lines []string) int {
+	n := len(lines)
+	for _, line := range lines {
+		n += strings.Count(line, ";")
+	}
+	return n
 }
 
 // only returns the token that is the only value.
