@@ -143,6 +143,7 @@ func NewLogin(c *sso.Client, cfg LoginConfig) (*Login, error) {
 		now:      cfg.Now,
 		log:      cfg.Logger,
 	}
+	l.sessions.locker, _ = cfg.Sessions.(SessionLocker)
 	return l, nil
 }
 

@@ -12,14 +12,22 @@ const sweepEvery = time.Minute
 
 // MemoryStore is a [SessionStore] in the memory of one process: sessions end
 // with it, and a second process does not see them. It drops expired sessions by
-// itself, and starts no goroutine.
+// itself, and starts no goroutine. It is a [SessionLocker], for the sake of two
+// Logins in one process.
 type MemoryStore struct {
 	now func() time.Time
 
 	mu        sync.Mutex // guards all below
 	records   map[string]SessionRecord
 	bySubject map[string]map[string]struct{} // subject → keys
+	locks     map[string]memoryLock          // of keys in records
 	swept     time.Time
+}
+
+// memoryLock is who may refresh a session, and until when.
+type memoryLock struct {
+	holder string
+	until  time.Time
 }
 
 // NewMemoryStore returns an empty MemoryStore.
@@ -30,6 +38,7 @@ func newMemoryStore(now func() time.Time) *MemoryStore {
 		now:       now,
 		records:   make(map[string]SessionRecord),
 		bySubject: make(map[string]map[string]struct{}),
+		locks:     make(map[string]memoryLock),
 		swept:     now(),
 	}
 }
@@ -106,6 +115,31 @@ func (m *MemoryStore) DeleteBySubject(_ context.Context, subject string) (int, e
 	return n, nil
 }
 
+// Lock implements SessionLocker.
+func (m *MemoryStore) Lock(_ context.Context, key, holder string, lease time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.live(key); !ok {
+		return ErrSessionGone
+	}
+	now := m.now()
+	if held := m.locks[key]; held.holder != holder && held.until.After(now) {
+		return ErrSessionLocked
+	}
+	m.locks[key] = memoryLock{holder, now.Add(lease)}
+	return nil
+}
+
+// Unlock implements SessionLocker.
+func (m *MemoryStore) Unlock(_ context.Context, key, holder string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.locks[key].holder == holder {
+		delete(m.locks, key)
+	}
+	return nil
+}
+
 // live returns a record that has not expired, and drops one that has. m.mu is
 // held.
 func (m *MemoryStore) live(key string) (SessionRecord, bool) {
@@ -124,6 +158,7 @@ func (m *MemoryStore) drop(key string) {
 		return
 	}
 	delete(m.records, key)
+	delete(m.locks, key)
 	keys := m.bySubject[rec.Subject]
 	delete(keys, key)
 	if len(keys) == 0 {

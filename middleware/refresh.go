@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -12,9 +13,9 @@ import (
 const (
 	// refreshAhead is how long before its end a token is replaced.
 	refreshAhead = time.Minute
-	// refreshTimeout bounds one refresh, storing it included. It goes on when
-	// the request that began it is cancelled: an answer that nobody stores is
-	// a refresh token lost.
+	// refreshTimeout bounds one refresh, storing it included, and not waiting
+	// for the lock. It goes on when the request that began it is cancelled: an
+	// answer that nobody stores is a refresh token lost.
 	refreshTimeout = 20 * time.Second
 	// refreshPatience is how long a request whose token is still good waits
 	// for a new one.
@@ -52,11 +53,7 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 		return sess, errNotRefreshed
 	}
 	detached := context.WithoutCancel(ctx)
-	done := s.renewals.DoChan(sess.key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(detached, refreshTimeout)
-		defer cancel()
-		return s.renew(ctx, sess)
-	})
+	done := s.renewals.DoChan(sess.key, func() (any, error) { return s.renew(detached, sess) })
 	var patience <-chan time.Time
 	if now.Unix() < sess.data.IDExpires {
 		timer := time.NewTimer(refreshPatience)
@@ -80,20 +77,98 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 	}
 }
 
-// renew refreshes a session. old is what the caller saw; the stored one may be
-// newer. It returns sso.ErrMissing if the session has ended, and any other
-// error if that is not known.
+// renew refreshes a session, alone among all processes where the store can
+// lock. old is what the caller saw; the stored one may be newer. It returns
+// sso.ErrMissing if the session has ended, and any other error if that is not
+// known.
 func (s *sessions) renew(ctx context.Context, old *session) (*session, error) {
-	cur, err := s.read(ctx, old.key)
-	if err != nil {
-		return nil, err
+	cur, unlock, err := s.lock(ctx, old)
+	if err != nil || unlock == nil {
+		return cur, err
 	}
-	if cur.data.RawID != old.data.RawID {
-		return cur, nil // another process, or a request before us
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	fresh, err := s.redeem(ctx, cur)
+	if s.unsaved.find(cur) == nil {
+		unlock()
+	}
+	// Else the new tokens are here and not in the store. The lock stays until
+	// its lease ends: nobody else has a refresh token that is good.
+	return fresh, err
+}
+
+// lock makes this process the one that refreshes old, and returns the session
+// as stored then, and what gives the lock back. Where the session is refreshed
+// already, it returns that one, and nil. It waits for a process that holds the
+// lock.
+func (s *sessions) lock(ctx context.Context, old *session) (cur *session, unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	holder := rand.Text()
+	for wait := lockPollFirst; ; wait = min(2*wait, lockPollMost) {
+		cur, err = s.current(ctx, old)
+		if err != nil || cur.data.RawID != old.data.RawID {
+			return cur, nil, err // gone, or another process or request was first
+		}
+		if s.locker == nil {
+			return cur, func() {}, nil
+		}
+		err = s.locker.Lock(ctx, old.key, holder, lockLease)
+		switch {
+		case err == nil:
+			return s.locked(ctx, old, holder)
+		case errors.Is(err, ErrSessionGone):
+			return nil, nil, sso.ErrMissing
+		case !errors.Is(err, ErrSessionLocked):
+			// fail closed: a store that takes no lock would not take the new
+			// refresh token either, so the old one is not spent.
+			s.log.WarnContext(ctx, "sso: the lock of a session could not be taken", "error", err)
+			s.unlock(ctx, old.key, holder) // it may have been
+			return nil, nil, storeError(err)
+		}
+		if sleep(ctx, wait) != nil {
+			return nil, nil, fmt.Errorf("%w: another process is at it", errNotRefreshed)
+		}
+	}
+}
+
+// current reads the session of old. Tokens of it that this process has and the
+// store has not are stored at last: that takes no lock, since no refresh token
+// is spent.
+func (s *sessions) current(ctx context.Context, old *session) (*session, error) {
+	cur, err := s.read(ctx, old.key)
+	if err != nil || cur.data.RawID != old.data.RawID {
+		return cur, err
 	}
 	if set := s.unsaved.find(cur); set != nil {
 		return s.save(ctx, cur, set, 1)
 	}
+	return cur, nil
+}
+
+// locked reads the session again under the lock: the holder before us may have
+// refreshed it after we read it.
+func (s *sessions) locked(ctx context.Context, old *session, holder string) (*session, func(), error) {
+	unlock := func() { s.unlock(ctx, old.key, holder) }
+	cur, err := s.read(ctx, old.key)
+	if err != nil || cur.data.RawID != old.data.RawID {
+		unlock()
+		return cur, nil, err
+	}
+	return cur, unlock, nil
+}
+
+// unlock gives a lock back, at the latest when its lease ends.
+func (s *sessions) unlock(ctx context.Context, key, holder string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+	defer cancel()
+	if err := s.locker.Unlock(ctx, key, holder); err != nil {
+		s.log.WarnContext(ctx, "sso: the lock of a session could not be given back; it ends by itself", "error", err)
+	}
+}
+
+// redeem has Cognito replace the tokens of cur, and stores them.
+func (s *sessions) redeem(ctx context.Context, cur *session) (*session, error) {
 	set, err := s.client.Refresh(ctx, sso.Secret(cur.data.Refresh), cur.subject)
 	var refused *sso.AuthError
 	switch {

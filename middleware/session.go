@@ -36,6 +36,7 @@ type sessions struct {
 	client         *sso.Client
 	verifier       *sso.Verifier
 	store          SessionStore
+	locker         SessionLocker // the store, or nil if it cannot lock
 	sealer         *sealer
 	idle, absolute time.Duration
 	now            func() time.Time

@@ -39,7 +39,8 @@ var (
 
 // SessionStore keeps sessions on the server. Implementations are safe for
 // concurrent use and pass middleware/storetest. Texts of their errors are
-// logged, so they hold no Key, Subject or Data.
+// logged, so they hold no Key, Subject or Data. One that several processes
+// share should be a [SessionLocker] too.
 type SessionStore interface {
 	// Get returns the record as last written. Its Data is the caller's own.
 	Get(ctx context.Context, key string) (SessionRecord, error)

@@ -7,13 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	_ "modernc.org/sqlite" // the check reads the table itself, not through the store that it checks
 )
 
 // stepTimeout bounds one step of the check; the timed users have timedTimeout each.
@@ -74,7 +69,7 @@ type checker struct {
 func runCheck(ctx context.Context, w *world, users int) report {
 	c := &checker{w: w}
 	r := report{OK: true}
-	db, err := openTable(w.dbPath)
+	db, err := w.backend.raw.open()
 	if err == nil {
 		c.db = db
 		defer func() { _ = db.Close() }()
@@ -146,36 +141,59 @@ func (r report) writeTable(w io.Writer) {
 	}
 }
 
-// openTable opens the database on a connection of the check's own.
-func openTable(path string) (*sql.DB, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("the user table: %w", err)
-	}
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?_pragma=busy_timeout(5000)"
-	return sql.Open("sqlite", dsn)
-}
-
 // tableRow is one row of the user table, as SQL reads it.
 type tableRow struct {
-	id                       int64
-	sub, kakaoID, googleID   string
-	name, email, lastLoginAt string
+	id                     int64
+	sub, kakaoID, googleID string
+	name, email            string
+	lastLogin              moment
 }
 
-const selectRow = `SELECT id, coalesce(cognito_sub, ''), coalesce(CAST(kakao_id AS TEXT), ''), coalesce(CAST(google_id AS TEXT), ''),
-	coalesce(name, ''), coalesce(email, ''), coalesce(last_login_at, '') FROM users `
+// moment is a time as any database gives it; nothing is the zero time.
+type moment struct{ time.Time }
+
+// Scan implements [sql.Scanner].
+func (m *moment) Scan(v any) (err error) {
+	switch v := v.(type) {
+	case nil:
+		m.Time = time.Time{}
+	case time.Time:
+		m.Time = v.UTC()
+	case []byte:
+		return m.Scan(string(v))
+	case string:
+		m.Time, err = time.Parse("2006-01-02 15:04:05.999999", strings.Replace(strings.TrimSuffix(v, "Z"), "T", " ", 1))
+	default:
+		err = fmt.Errorf("a time of the type %T", v)
+	}
+	return err
+}
+
+func scanRow(rows *sql.Rows) (r tableRow, err error) {
+	var texts [5]sql.NullString
+	err = rows.Scan(&r.id, &texts[0], &texts[1], &texts[2], &texts[3], &texts[4], &r.lastLogin)
+	for i, to := range []*string{&r.sub, &r.kakaoID, &r.googleID, &r.name, &r.email} {
+		*to = texts[i].String
+	}
+	return r, err
+}
+
+// sql writes the parameter as the database wants it.
+func (c *checker) sql(query string) string {
+	return strings.Replace(query, "?", c.w.backend.raw.parameter, 1)
+}
 
 // row reads the one row that the condition selects.
 func (c *checker) row(ctx context.Context, where string, args ...any) (tableRow, error) {
-	rows, err := c.db.QueryContext(ctx, selectRow+where, args...)
+	rows, err := c.db.QueryContext(ctx, c.sql("SELECT id, cognito_sub, kakao_id, google_id, name, email, last_login_at FROM users "+where), args...)
 	if err != nil {
 		return tableRow{}, err
 	}
 	defer func() { _ = rows.Close() }()
 	var found []tableRow
 	for rows.Next() {
-		var r tableRow
-		if err := rows.Scan(&r.id, &r.sub, &r.kakaoID, &r.googleID, &r.name, &r.email, &r.lastLoginAt); err != nil {
+		r, err := scanRow(rows)
+		if err != nil {
 			return tableRow{}, err
 		}
 		found = append(found, r)

@@ -136,7 +136,7 @@ func (c *checker) badTokens(ctx context.Context) []badInput {
 func (c *checker) badEvents(ctx context.Context) []badInput {
 	handle := func(event string) func() error {
 		return func() error {
-			_, err := c.w.triggers.Handle(ctx, json.RawMessage(event))
+			_, err := c.w.trigger.Invoke(ctx, json.RawMessage(event))
 			var public *lambda.PublicError
 			if errors.As(err, &public) {
 				return public.Cause // what the log says; the public text names nothing

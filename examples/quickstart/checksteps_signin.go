@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -25,7 +24,7 @@ func (c *checker) signInQueuedNotWaited(ctx context.Context) (string, error) {
 	if err := signIn(ctx, newVisitor(), c.w.board, who); err != nil {
 		return "", err
 	}
-	first, err := c.lastLoginAfter(ctx, who, "")
+	first, err := c.lastLoginAfter(ctx, who, time.Time{})
 	if err != nil {
 		return "", fmt.Errorf("the first login was not written: %w", err)
 	}
@@ -74,45 +73,61 @@ func (c *checker) signInWhileLocked(ctx context.Context, who person) (took time.
 	if err != nil {
 		return 0, err
 	}
-	if after.lastLoginAt != before.lastLoginAt {
+	if !after.lastLogin.Equal(before.lastLogin.Time) {
 		return 0, errors.New("the last login moved although the database was locked: the lock is no lock")
 	}
 	return took, nil
 }
 
-// lock takes the one write lock of the database, and makes sure that it is one.
+// lock takes a lock that lets nobody write to the table, and makes sure that it
+// is one.
 func (c *checker) lock(ctx context.Context) (unlock func(), err error) {
+	raw := c.w.backend.raw
 	conn, err := c.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
 	unlock = func() {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), raw.unlock)
 		_ = conn.Close()
 	}
-	other, err := sql.Open("sqlite", "file:"+(&url.URL{Path: c.w.dbPath}).EscapedPath()+"?_pragma=busy_timeout(0)")
-	if err == nil {
-		_, err = other.ExecContext(ctx, "UPDATE users SET id = id WHERE id = 0")
-		_ = other.Close()
+	for _, statement := range raw.lock {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			unlock()
+			return nil, err
+		}
 	}
+	err = raw.tryWrite(ctx)
 	if err == nil {
 		err = errors.New("somebody else can write to it")
 	}
-	if !strings.Contains(err.Error(), "locked") {
+	if !strings.Contains(strings.ToLower(err.Error()), "lock") {
 		unlock()
 		return nil, fmt.Errorf("the database could not be locked: %w", err)
 	}
 	return unlock, nil
 }
 
+// tryWrite writes nothing, as somebody else would, and does not wait for it.
+func (t rawTable) tryWrite(ctx context.Context) error {
+	other, err := t.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = other.Close() }()
+	other.SetMaxOpenConns(1) // the settings of a session are its own
+	if _, err := other.ExecContext(ctx, t.hurry); err != nil {
+		return fmt.Errorf("%s: %w", t.hurry, err)
+	}
+	_, err = other.ExecContext(ctx, "UPDATE users SET id = id WHERE id = 0")
+	return err
+}
+
 // lastLoginWritten: the consumer writes the time of the sign-in itself, for the
 // first one and for later ones.
 func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 	who := newGooglePerson("Last Login")
-	last := ""
+	var last time.Time
 	var lag time.Duration
 	for _, visit := range []string{"first", "second", "third"} {
 		began := time.Now()
@@ -125,14 +140,10 @@ func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s sign-in: %w", visit, err)
 		}
 		lag = max(lag, time.Since(ended))
-		at, err := time.Parse("2006-01-02T15:04:05.999999Z", written)
-		if err != nil {
-			return "", err
-		}
 		// The table keeps microseconds.
-		if at.Before(began.Add(-time.Millisecond)) || at.After(ended) {
+		if written.Before(began.Add(-time.Millisecond)) || written.After(ended) {
 			return "", fmt.Errorf("%s sign-in was between %s and %s, and last_login_at says %s",
-				visit, began.UTC().Format(time.RFC3339Nano), ended.UTC().Format(time.RFC3339Nano), written)
+				visit, began.UTC().Format(time.RFC3339Nano), ended.UTC().Format(time.RFC3339Nano), written.Format(time.RFC3339Nano))
 		}
 		last = written
 	}
@@ -140,14 +151,14 @@ func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 }
 
 // lastLoginAfter waits until the row has a later last login, and returns it.
-func (c *checker) lastLoginAfter(ctx context.Context, who person, before string) (string, error) {
+func (c *checker) lastLoginAfter(ctx context.Context, who person, before time.Time) (time.Time, error) {
 	var row tableRow
 	err := wait(ctx, writtenWithin, "last_login_at did not move", func() (bool, error) {
 		var err error
 		row, err = c.rowOf(ctx, who)
-		return row.lastLoginAt > before, err
+		return row.lastLogin.After(before), err
 	})
-	return row.lastLoginAt, err
+	return row.lastLogin.Time, err
 }
 
 func (c *checker) rowOf(ctx context.Context, who person) (tableRow, error) {

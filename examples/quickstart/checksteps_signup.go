@@ -52,7 +52,7 @@ func (c *checker) oldStudent(ctx context.Context) (tableRow, error) {
 	var id int64
 	err := c.db.QueryRowContext(ctx, "SELECT id FROM users "+unlinked).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		_, err = c.db.ExecContext(ctx, "INSERT INTO users (name, kakao_id) VALUES ('Another old student', ?)",
+		_, err = c.db.ExecContext(ctx, c.sql("INSERT INTO users (name, kakao_id) VALUES ('Another old student', ?)"),
 			newKakaoPerson("").subject)
 	}
 	if err != nil {

@@ -38,7 +38,9 @@ CREATE TABLE users (
 	name       TEXT,
 	kakao_id   INTEGER UNIQUE,
 	created_at TEXT
-);
+);`
+
+const oldStudents = `
 INSERT INTO users (id, student_no, name, kakao_id, created_at) VALUES
 	(1001, '20190417', '김하늘 Kim Haneul',  2610043371, '2019-03-04T01:12:00.000000Z'),
 	(1002, '20200982', '이서준 Lee Seojun',  2744190028, '2020-03-02T04:40:00.000000Z'),
@@ -67,7 +69,7 @@ func seedTable(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "BEGIN;"+oldTable+"COMMIT;")
+	_, err = db.ExecContext(ctx, "BEGIN;"+oldTable+oldStudents+"COMMIT;")
 	return errors.Join(err, db.Close())
 }
 

@@ -125,7 +125,7 @@ func printWelcome(out io.Writer, w *world, opts options) {
 
   Behind  %-28s stand-in for Cognito (user pool %s)
   Table   %s
-`, w.board.url, w.desk.url, w.pool.URL(), w.pool.ID(), w.dbPath)
+`, w.board.url, w.desk.url, w.pool.URL(), w.pool.ID(), w.backend.raw.where)
 	if opts.keep == "" {
 		say(out, "          thrown away at the end; -keep DIR keeps it\n")
 	}

@@ -122,7 +122,7 @@ func TestCheckGoesRed(t *testing.T) {
 			cfg := freePorts(t)
 			cfg.sabotage = row.sabotage
 			w := newWorld(t, cfg)
-			db, err := openTable(w.dbPath)
+			db, err := w.backend.raw.open()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,8 +204,8 @@ func TestTemporaryFolderIsRemoved(t *testing.T) {
 	cfg := freePorts(t)
 	cfg.dir = ""
 	w := newWorld(t, cfg)
-	dir := filepath.Dir(w.dbPath)
-	if _, err := os.Stat(w.dbPath); err != nil {
+	dir := filepath.Dir(w.backend.raw.where)
+	if _, err := os.Stat(w.backend.raw.where); err != nil {
 		t.Error(err)
 	}
 	if err := w.Close(); err != nil {

@@ -90,7 +90,7 @@ func via(t sso.Token) string {
 // organisation would that has its own tables.
 func (w *world) fillRow(r *http.Request, id sso.UserID, v *view) {
 	v.LastLogin = "never yet"
-	u, err := w.store.Get(r.Context(), id.String())
+	u, err := w.backend.users.Get(r.Context(), id.String())
 	switch {
 	case errors.Is(err, users.ErrNotFound):
 		v.RowProblem = "The table has no row with my userId."

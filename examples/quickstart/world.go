@@ -11,15 +11,12 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
-	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
-	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -34,16 +31,15 @@ import (
 //	                      ◀── custom:userId (AWS SDK)
 type world struct {
 	log      *slog.Logger
+	backend  backend // the table, and what makes the trigger
 	pool     *ssotest.Pool
 	cognito  *cognitoidentityprovider.Client // the AWS SDK's, pointed at the pool
-	store    users.Store
-	triggers *lambda.Triggers
+	trigger  ssotest.Trigger
 	sessions middleware.SessionStore // of both apps, so that "everywhere" is one call
 	board    *app
 	desk     *app
 	kiosk    *app // a third app client of the pool, for which nothing here is meant; it is not served
 
-	dbPath string
 	// failed gets the error of a server that ends by itself.
 	failed chan error
 
@@ -58,7 +54,11 @@ type worldConfig struct {
 	dir                           string
 	poolAddr, boardAddr, deskAddr string
 	log                           *slog.Logger
-	sabotage                      sabotage
+	// For tests: another backend than this process, other settings of the pool,
+	// and how to break the world.
+	backend  func(context.Context, *world) (backend, error)
+	pool     func(*ssotest.Config)
+	sabotage sabotage
 }
 
 // sabotage is how a test breaks the world, to see the check notice. All its
@@ -84,14 +84,18 @@ func startWorld(ctx context.Context, cfg worldConfig) (_ *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	signIns, err := w.openTable(ctx, dir, cfg.sabotage)
+	if cfg.backend != nil {
+		w.backend, err = cfg.backend(ctx, w)
+	} else {
+		w.backend, err = openHere(ctx, w, dir, cfg.sabotage)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := w.listen(cfg); err != nil {
 		return nil, err
 	}
-	if err := w.startPool(cfg, dir, signIns); err != nil {
+	if err := w.startPool(cfg, dir); err != nil {
 		return nil, err
 	}
 	if err := w.startApps(ctx, cfg, dir); err != nil {
@@ -113,43 +117,6 @@ func (w *world) Close() error {
 }
 
 func (w *world) atClose(f func() error) { w.whenClose = append(w.whenClose, f) }
-
-// openTable opens the user table and the queue whose consumer writes last
-// logins into it.
-func (w *world) openTable(ctx context.Context, dir string, s sabotage) (lambda.SignIns, error) {
-	w.dbPath = filepath.Join(dir, "users.db")
-	if err := seedTable(ctx, w.dbPath); err != nil {
-		return nil, fmt.Errorf("seeding the user table: %w", err)
-	}
-	// The table is older than the pool, and has Kakao's ids as numbers.
-	store, err := sqlite.Open(ctx, w.dbPath, sqlite.Config{Table: table.Config{Providers: map[string]table.ProviderColumn{
-		"Kakao":  {Name: "kakao_id", Type: table.SubjectNumber},
-		"Google": {Name: "google_id"},
-	}}})
-	if err != nil {
-		return nil, err
-	}
-	w.atClose(store.Close)
-	w.store = wrap[users.Store](s.store, store)
-
-	consumer, err := lambda.NewConsumer(lambda.ConsumerConfig{Users: w.store, Logger: w.log})
-	if err != nil {
-		return nil, err
-	}
-	queue, err := lambda.NewMemoryQueue(consumer, lambda.MemoryQueueConfig{Logger: w.log})
-	if err != nil {
-		return nil, err
-	}
-	w.atClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		return queue.Close(ctx)
-	})
-	if s.signIns != nil {
-		return s.signIns(queue, w.store), nil
-	}
-	return queue, nil
-}
 
 // listen takes the ports of the apps before the pool starts, because the pool
 // must know their addresses.
@@ -190,21 +157,37 @@ func listenOn(wanted, usually string) (net.Listener, error) {
 	return l, err
 }
 
-// startPool starts the stand-in for Cognito, with the handlers that get
-// deployed as its triggers.
-func (w *world) startPool(cfg worldConfig, dir string, signIns lambda.SignIns) error {
+// startPool starts the stand-in for Cognito, and the triggers behind it.
+func (w *world) startPool(cfg worldConfig, dir string) error {
 	// The pool needs the triggers, and they need the pool's address: whoever
 	// comes too early waits.
 	ready := make(chan struct{})
-	var trigger ssotest.Trigger = ssotest.TriggerFunc(func(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
+	trigger := wrap[ssotest.Trigger](cfg.sabotage.triggers, ssotest.TriggerFunc(func(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
 		<-ready
-		return w.triggers.Handle(ctx, event)
-	})
-	if cfg.sabotage.triggers != nil {
-		trigger = cfg.sabotage.triggers(trigger)
+		return w.trigger.Invoke(ctx, event)
+	}))
+	p, err := startOn(cfg.poolAddr, w.poolConfig(cfg, dir, trigger))
+	if err != nil {
+		return err
 	}
+	w.pool = p
+	w.atClose(p.Close)
+	if err := w.restoreUsers(dir); err != nil {
+		return err
+	}
+	w.cognito = cognitoidentityprovider.New(cognitoidentityprovider.Options{
+		Region: "ap-northeast-2", BaseEndpoint: aws.String(p.URL()), RetryMaxAttempts: 2,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	w.trigger, err = w.backend.trigger(w)
+	close(ready)
+	return err
+}
+
+func (w *world) poolConfig(cfg worldConfig, dir string, trigger ssotest.Trigger) ssotest.Config {
 	pool := ssotest.Config{
-		Addr:      firstOf(cfg.poolAddr, defaultPool),
 		ID:        "ap-northeast-2_Quickstrt",
 		Clients:   []ssotest.Client{w.board.poolClient(), w.desk.poolClient(), w.kiosk.poolClient()},
 		Providers: []ssotest.Provider{ssotest.Kakao(kakaoPeople...), ssotest.Google(googlePeople...)},
@@ -214,35 +197,22 @@ func (w *world) startPool(cfg worldConfig, dir string, signIns lambda.SignIns) e
 	}
 	// V2 puts the userId into the access token too, which is what an API gets.
 	pool.Triggers.PreTokenGenerationVersion = "V2_0"
+	if cfg.pool != nil {
+		cfg.pool(&pool)
+	}
+	return pool
+}
+
+// startOn starts the pool on the address that is wanted, or else on the usual
+// one, or on a free port if that is taken.
+func startOn(wanted string, pool ssotest.Config) (*ssotest.Pool, error) {
+	pool.Addr = firstOf(wanted, defaultPool)
 	p, err := ssotest.Start(pool)
-	if cfg.poolAddr == "" && errors.Is(err, syscall.EADDRINUSE) {
+	if wanted == "" && errors.Is(err, syscall.EADDRINUSE) {
 		pool.Addr = "127.0.0.1:0"
 		p, err = ssotest.Start(pool)
 	}
-	if err != nil {
-		return err
-	}
-	w.pool = p
-	w.atClose(p.Close)
-	if err := w.restoreUsers(dir); err != nil {
-		return err
-	}
-
-	w.cognito = cognitoidentityprovider.New(cognitoidentityprovider.Options{
-		Region: "ap-northeast-2", BaseEndpoint: aws.String(p.URL()), RetryMaxAttempts: 2,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
-	w.triggers, err = lambda.NewTriggers(lambda.Config{
-		Users:      w.store,
-		Attributes: lambda.NewCognitoAttributes(w.cognito),
-		SignIns:    signIns,
-		Providers:  []string{"Kakao", "Google"},
-		Logger:     w.log,
-	})
-	close(ready)
-	return err
+	return p, err
 }
 
 func wrap[T any](f func(T) T, v T) T {

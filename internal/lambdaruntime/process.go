@@ -23,6 +23,7 @@ type process struct {
 	events chan *invocation
 	ready  chan struct{} // closed when it first asks for an event
 	exited chan struct{} // closed when it has ended
+	handle *Process      // for OnStep
 
 	once sync.Once // closes ready
 
@@ -32,6 +33,23 @@ type process struct {
 	polite  bool  // it asked for SIGTERM before its end
 	initErr *Answer
 	count   int
+	killed  bool
+	began   time.Time // when it was started
+}
+
+// Process is a running binary, for [Config].OnStep.
+type Process struct{ p *process }
+
+// Kill ends the process with SIGKILL and waits for its end. It reports whether
+// this call is what ended it. It is safe for concurrent use.
+func (h *Process) Kill() bool {
+	h.p.mu.Lock()
+	first := !h.p.killed && !h.p.hasExited()
+	h.p.killed = true
+	h.p.mu.Unlock()
+	h.p.kill()
+	state, ok := h.p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return first && ok && state.Signaled() && state.Signal() == syscall.SIGKILL
 }
 
 // invocation is one event on its way.
@@ -44,6 +62,7 @@ type invocation struct {
 
 func startProcess(cfg Config) (*process, error) {
 	p := &process{cfg: cfg, events: make(chan *invocation), ready: make(chan struct{}), exited: make(chan struct{})}
+	p.handle = &Process{p}
 	p.api = httptest.NewServer(p.runtimeAPI())
 	// Not a caller's context: the process outlives the event that started it.
 	p.cmd = exec.CommandContext(context.Background(), cfg.Command[0], cfg.Command[1:]...)
@@ -58,12 +77,27 @@ func startProcess(cfg Config) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = cfg.Output, cfg.Output
 	// A grandchild must not keep Wait from returning.
 	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
+	if err := p.start(); err != nil {
 		p.api.Close()
 		return nil, err
 	}
 	go p.reap()
+	cfg.OnStep(Started, p.handle)
 	return p, nil
+}
+
+// start holds the lock, so that whoever the process calls sees cmd and began.
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.began = time.Now()
+	return p.cmd.Start()
+}
+
+func (p *process) sinceStart() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.began)
 }
 
 func (p *process) reap() {
@@ -208,7 +242,10 @@ func (p *process) extensionAPI(mux *http.ServeMux) {
 }
 
 func (p *process) next(w http.ResponseWriter, r *http.Request) {
-	p.once.Do(func() { close(p.ready) })
+	p.once.Do(func() {
+		p.cfg.OnInit(p.sinceStart())
+		close(p.ready)
+	})
 	select {
 	case inv := <-p.events:
 		h := w.Header()
@@ -217,7 +254,10 @@ func (p *process) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:ap-northeast-2:000000000000:function:"+p.cfg.FunctionName)
 		h.Set("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0")
+		h.Set("Content-Length", strconv.Itoa(len(inv.payload)))
 		_, _ = w.Write(inv.payload)
+		_ = http.NewResponseController(w).Flush() // an error: the process is gone
+		p.cfg.OnStep(Taken, p.handle)
 	case <-p.exited:
 	case <-r.Context().Done():
 	}
@@ -239,6 +279,10 @@ func (p *process) answer(w http.ResponseWriter, r *http.Request, functionError s
 	if inv == nil {
 		http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
 		return
+	}
+	p.cfg.OnStep(Answered, p.handle)
+	if p.hasExited() {
+		return // killed just now: nobody heard it
 	}
 	inv.done <- Answer{Payload: body, FunctionError: functionError}
 	w.WriteHeader(http.StatusAccepted)

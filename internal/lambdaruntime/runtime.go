@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
 )
@@ -38,7 +39,28 @@ type Config struct {
 	Instances int
 	// Output gets what the processes print. Defaults to nowhere.
 	Output io.Writer
+	// OnInit is told how long each process took from its start until it asked
+	// for its first event. Defaults to nothing.
+	OnInit func(time.Duration)
+	// OnStep is told of each [Step] of each process, which it may kill there:
+	// that is how a test ends one in the middle of its work. What comes next
+	// waits for it: the first event for Started, the caller for Answered. It is
+	// called by several goroutines. Defaults to nothing.
+	OnStep func(Step, *Process)
 }
+
+// Step is a moment in the work of a process.
+type Step string
+
+const (
+	// Started: the process runs, and has not asked for an event yet.
+	Started Step = "started"
+	// Taken: it was given an event.
+	Taken Step = "taken"
+	// Answered: it has answered, and the caller does not know yet. If it is
+	// killed now the answer is lost.
+	Answered Step = "answered"
+)
 
 func (c Config) withDefaults() Config {
 	if c.FunctionName == "" {
@@ -56,7 +78,16 @@ func (c Config) withDefaults() Config {
 	if c.Output == nil {
 		c.Output = io.Discard
 	}
+	if c.OnInit == nil {
+		c.OnInit = func(time.Duration) {}
+	}
+	if c.OnStep == nil {
+		c.OnStep = func(Step, *Process) {}
+	}
 	c.Output = &lockedWriter{w: c.Output}
+	if c.OnStep == nil {
+		c.OnStep = func(Step, *Process) {}
+	}
 	return c
 }
 
@@ -68,9 +99,10 @@ type Runtime struct {
 
 	gone chan struct{} // closed by Close
 
-	mu     sync.Mutex // guards closed and starts
+	mu     sync.Mutex // guards closed, starts and procs
 	closed bool
 	starts int
+	procs  []*process // one for each start; the ended ones go at the next start
 	work   sync.WaitGroup
 }
 
@@ -116,6 +148,17 @@ func (r *Runtime) Starts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.starts
+}
+
+// Kill ends every process at once, as a crash does, in the middle of its event
+// or between two. The next event starts a new one.
+func (r *Runtime) Kill() {
+	r.mu.Lock()
+	procs := slices.Clone(r.procs)
+	r.mu.Unlock()
+	for _, p := range procs {
+		p.kill()
+	}
 }
 
 // Close ends the processes, by their ids, and waits for them. One that asked
@@ -180,16 +223,25 @@ func (r *Runtime) begin() bool {
 
 func (r *Runtime) run(s *slot, payload json.RawMessage) Answer {
 	if s.proc == nil || s.proc.hasExited() {
-		r.mu.Lock()
-		r.starts++
-		r.mu.Unlock()
-		p, err := startProcess(r.cfg)
+		p, err := r.startProcess()
 		if err != nil {
 			return failure("Runtime.InvalidEntrypoint", err.Error())
 		}
 		s.proc = p
 	}
 	return s.proc.invoke(payload)
+}
+
+func (r *Runtime) startProcess() (*process, error) {
+	p, err := startProcess(r.cfg)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.starts++
+	r.procs = slices.DeleteFunc(r.procs, (*process).hasExited)
+	if err == nil {
+		r.procs = append(r.procs, p)
+	}
+	return p, err
 }
 
 func failure(kind, message string) Answer {

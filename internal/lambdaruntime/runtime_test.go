@@ -263,3 +263,79 @@ func TestHowProcessesEnd(t *testing.T) {
 		})
 	}
 }
+
+// A process that is killed under its event is a crash for the caller, and the
+// next event gets a new one.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	r := start(t, "function")
+	r.Kill() // there is none yet
+	done := make(chan lambdaruntime.Answer)
+	go func() {
+		a, _ := r.Invoke(t.Context(), json.RawMessage(`{"do":"sleep"}`))
+		done <- a
+	}()
+	for end := time.Now().Add(20 * time.Second); r.Starts() == 0; {
+		if time.Now().After(end) {
+			t.Fatal("it does not start")
+		}
+	}
+	r.Kill()
+	if a := <-done; a.FunctionError != "Unhandled" || !strings.Contains(string(a.Payload), "Runtime.ExitError") {
+		t.Errorf("answer = %s, %s", a.Payload, a.FunctionError)
+	}
+	if got, failed := invoke(t, r, `{}`); failed != "" || got["served"] != 1.0 || r.Starts() != 2 {
+		t.Errorf("the next answer = %v, %s, after %d starts", got, failed, r.Starts())
+	}
+	r.Kill() // between two events
+	if got, failed := invoke(t, r, `{}`); failed != "" || got["served"] != 1.0 || r.Starts() != 3 {
+		t.Errorf("the last answer = %v, %s, after %d starts", got, failed, r.Starts())
+	}
+}
+
+// A process can be killed at each step of its work: its caller learns nothing
+// but that, and the next event gets a new process.
+func TestKilledOnPurpose(t *testing.T) {
+	t.Parallel()
+	for _, at := range []lambdaruntime.Step{lambdaruntime.Started, lambdaruntime.Taken, lambdaruntime.Answered} {
+		t.Run(string(at), func(t *testing.T) {
+			t.Parallel()
+			var once sync.Once
+			ended := make(chan [2]bool, 1)
+			r := start(t, "function", func(c *lambdaruntime.Config) {
+				c.OnStep = func(step lambdaruntime.Step, p *lambdaruntime.Process) {
+					if step == at {
+						once.Do(func() { ended <- [2]bool{p.Kill(), p.Kill()} })
+					}
+				}
+			})
+			got, failed := invoke(t, r, `{"do":"sleep a little"}`)
+			if failed != "Unhandled" || got["errorType"] != "Runtime.ExitError" || !strings.Contains(fmt.Sprint(got["errorMessage"]), "signal: killed") {
+				t.Errorf("answer = %v, %s", got, failed)
+			}
+			if did := <-ended; did != [2]bool{true, false} {
+				t.Errorf("Kill said %v, and again %v", did[0], did[1])
+			}
+			if got, failed := invoke(t, r, `{}`); failed != "" || got["served"] != float64(1) || r.Starts() != 2 {
+				t.Errorf("the next answer = %v, %s, after %d starts", got, failed, r.Starts())
+			}
+		})
+	}
+}
+
+// One that had ended by itself was not killed.
+func TestKillOfTheDead(t *testing.T) {
+	t.Parallel()
+	processes := make(chan *lambdaruntime.Process, 1)
+	r := start(t, "function", func(c *lambdaruntime.Config) {
+		c.OnStep = func(step lambdaruntime.Step, p *lambdaruntime.Process) {
+			if step == lambdaruntime.Started {
+				processes <- p
+			}
+		}
+	})
+	invoke(t, r, `{"do":"exit"}`)
+	if (<-processes).Kill() {
+		t.Error("Kill says that it ended a process that had ended")
+	}
+}

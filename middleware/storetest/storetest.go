@@ -1,6 +1,6 @@
 // Package storetest is the conformance suite of session stores: whatever
-// passes [Exercise] keeps the promises of [middleware.SessionStore] that
-// Login relies on.
+// passes [Exercise] keeps the promises of [middleware.SessionStore], and of
+// [middleware.SessionLocker] if it is one, that Login relies on.
 package storetest
 
 import (
@@ -22,12 +22,29 @@ import (
 // Exercise runs the suite. newStore returns a store for one test; stores may
 // share a database, since keys and subjects are random. The tests run in
 // parallel and use the real clock.
+//
+// What a store need not have is tested where it has it, and skipped elsewhere:
+// the methods of [middleware.SessionLocker], and
+//
+//	Clean(context.Context) (deleted int, err error)
+//
+// which deletes expired sessions.
 func Exercise(t *testing.T, newStore func(t *testing.T) middleware.SessionStore) {
 	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.run(t, newStore(t))
+		})
+	}
+	for _, test := range lockTests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, ok := newStore(t).(lockStore)
+			if !ok {
+				t.Skip("the store is no middleware.SessionLocker")
+			}
+			test.run(t, s)
 		})
 	}
 }
@@ -45,14 +62,21 @@ var tests = []struct {
 	{"update raises the version", updateVersion},
 	{"update of an old version conflicts", updateConflict},
 	{"update moves the expiry", updateExpiry},
+	{"update may end a session", updateToPast},
+	{"update leaves the subject alone", updateSubject},
 	{"update never creates", updateUnknown},
 	{"update never revives", updateAfterDelete},
 	{"update never revives after delete by subject", updateAfterDeleteBySubject},
 	{"delete is idempotent", deleteTwice},
 	{"a deleted key can be created again", createAfterDelete},
 	{"expired records are gone", expired},
+	{"an expired key can be created again", createAfterExpiry},
 	{"a record expires while it is stored", expires},
+	{"cleaning deletes what has expired, and nothing else", cleans},
 	{"delete by subject", deleteBySubject},
+	{"delete by subject counts no expired records", deleteBySubjectExpired},
+	{"delete by subject of many", deleteBySubjectMany},
+	{"delete by subject misses nothing that is created", deleteBySubjectRace},
 	{"subjects are compared exactly", subjectsExactly},
 	{"one of many updates wins", oneWinner},
 	{"updates lose nothing", noLostUpdate},

@@ -50,7 +50,7 @@ func TestEveryCallUsesIndexes(t *testing.T) {
 				t.Errorf("Page = %v, %v", page, err)
 			}
 			var batch []users.SignIn
-			for n := range 20 { // of so few rows the server would rather read all for more
+			for n := range 1000 { // in a table of so few rows the server is tempted to read all
 				batch = append(batch, users.SignIn{Sub: fmt.Sprintf("sub-%d", 100+n*7), At: cfgTime})
 			}
 			if report, err := s.RecordSignIns(t.Context(), batch); err != nil || report.Updated != len(batch) {

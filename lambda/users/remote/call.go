@@ -111,14 +111,19 @@ func (s *Store) request(ctx context.Context, op string, args json.RawMessage) re
 
 func errorCode(err error) string {
 	var api smithy.APIError
-	if errors.As(err, &api) && plain.MatchString(api.ErrorCode()) {
+	if errors.As(err, &api) && isCode(api.ErrorCode()) {
 		return api.ErrorCode()
 	}
 	return "no answer"
 }
 
-// plain is the form of an error code. Anything else may be a text.
-var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._:]{0,63}$`)
+const maxCode = 64
+
+// plain is the form of an error code. Anything else may be a text. It does not
+// count: {0,63} would be 63 copies to compile at every start.
+var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._:]*$`)
+
+func isCode(s string) bool { return len(s) <= maxCode && plain.MatchString(s) }
 
 // errorType is the kind of a failed invocation. Its message is left out: it
 // may quote anything.
@@ -126,7 +131,7 @@ func errorType(payload json.RawMessage) string {
 	var f struct {
 		Type string `json:"errorType"`
 	}
-	if !decode(payload, &f) || !plain.MatchString(f.Type) {
+	if !decode(payload, &f) || !isCode(f.Type) {
 		return "unknown"
 	}
 	return f.Type
