@@ -8,7 +8,7 @@ BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers chaos node tools ci lambdas rds-ca
+.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers bench-sync chaos crash node tools ci lambdas rds-ca
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,16 @@ bench-peers: ## measure the verifier beside other libraries, and what each asks 
 	@[ -d benchmarks/node/node_modules ] || ! command -v npm >/dev/null || \
 		(cd benchmarks/node && npm ci --ignore-scripts --no-audit --no-fund)
 	cd benchmarks && $(GO) run .
+
+crash: ## kill the functions and the database in the middle of their work: SEED=any KILLS=500
+	@CRASH_KILLS=$(or $(KILLS),500) CRASH_SEED=$(SEED) \
+		$(GO) test -count=1 -timeout=2h -v -run '^TestCommand$$' ./internal/crash | \
+		awk '/^(=== |PASS$$|ok | *--- PASS)/ { next } /^CRASH / { last = $$0; next } /^FAIL|--- FAIL|^panic/ { bad = 1 } { print } \
+			END { print last; exit bad || last !~ / lost=0 doubled=0 wrong=0 moved_back=0 undelivered=0$$/ }'
+
+bench-sync: ## measure sign-up, sign-in, the consumer, starts and the first day of term; writes docs/img/sync-latency.svg
+	@[ -d internal/realtest/node/node_modules ] || $(MAKE) node
+	cd benchmarks && $(GO) run ./sync $(if $(QUICK),-quick)
 
 node: ## install the SQS server that tests of the queue need (Node 20 or later)
 	cd internal/realtest/node && npm ci --ignore-scripts --no-audit --no-fund
