@@ -29,6 +29,11 @@ func (t *Triggers) preTokenGeneration(ctx context.Context, e *event, res *Result
 	if err := e.addClaim(t.cfg.UserIDAttribute, id); err != nil {
 		return err
 	}
+	if e.source == sourceHostedAuth && res.madeGood() {
+		// Somebody lost at sign-up comes back. PostAuthentication's message of
+		// this sign-in may be read before there was a row, and then be dropped.
+		t.signIn(ctx, e, res)
+	}
 	t.mend(ctx, e, id, res)
 	return nil
 }

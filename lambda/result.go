@@ -37,6 +37,9 @@ type Result struct {
 	Retries int
 }
 
+// madeGood: the store was asked, and had no row with this sub until then.
+func (r *Result) madeGood() bool { return r.User != "" && r.User != users.Existing }
+
 // Outcome says how an event was answered.
 type Outcome string
 
