@@ -16,6 +16,13 @@ func TestMemoryStore(t *testing.T) {
 	storetest.Exercise(t, func(*testing.T) middleware.SessionStore { return middleware.NewMemoryStore() })
 }
 
+// TestMemoryStoreLogins: two Logins of one process.
+func TestMemoryStoreLogins(t *testing.T) {
+	t.Parallel()
+	m := middleware.NewMemoryStore()
+	storetest.ExerciseLogin(t, func(*testing.T) middleware.SessionStore { return m })
+}
+
 // TestMemoryStoreSweeps: expired sessions that nobody asks for are dropped.
 func TestMemoryStoreSweeps(t *testing.T) {
 	t.Parallel()

@@ -151,10 +151,10 @@ var rules = []rule{
 		allowed: func(pkg string) bool { return strings.HasSuffix(pkg, "test") && pkg != "sso/ssotest" },
 	},
 	{
-		name:   "only tests, the examples and commands run the fake pool",
+		name:   "only tests and test suites, the examples and commands run the fake pool",
 		prefix: module + "/sso/ssotest",
 		allowed: func(pkg string) bool {
-			return under(pkg, "examples") || under(pkg, "sso/ssotest") || under(pkg, "lambda/cmd")
+			return under(pkg, "examples") || under(pkg, "sso/ssotest") || under(pkg, "lambda/cmd") || pkg == "middleware/storetest"
 		},
 	},
 	{

@@ -13,7 +13,8 @@ import (
 
 // Redis starts a Redis server for the test alone and returns its address. It
 // is empty, keeps nothing on disk, needs no password, and ends with the test.
-func Redis(t testing.TB) string {
+// More arguments of redis-server, such as "--cluster-enabled", "yes", come last.
+func Redis(t testing.TB, more ...string) string {
 	t.Helper()
 	bin := Need(t, "redis-server")
 	dir, err := scratch("redis", nil)
@@ -24,7 +25,7 @@ func Redis(t testing.TB) string {
 	port, err := onFreePort(func(port string) error {
 		p, err := command{
 			name: "redis-server", path: bin, dir: dir, whenDead: syscall.SIGKILL,
-			args: []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"},
+			args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"}, more...),
 		}.start()
 		if err != nil {
 			return err
