@@ -1,0 +1,252 @@
+package main
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/lambdaruntime"
+)
+
+// consumed is the queue's consumer beside updates row by row, on one database.
+type consumed struct {
+	database string
+	users    int
+	batches  []batched
+	rowwise  float64   // rows a second
+	away     []batched // the same with the database a network away
+	slowRows float64   // row by row, there
+	flat     map[int]float64
+}
+
+// batched is one size of batch.
+type batched struct {
+	size       int
+	rows       float64 // a second
+	ratio      float64 // to row by row, of pairs of slices
+	statements int     // for one batch
+}
+
+// clock gives times that only move forward, so that every row is written.
+type clock struct{ at time.Time }
+
+func (c *clock) next() time.Time {
+	c.at = c.at.Add(time.Second)
+	return c.at
+}
+
+func newClock() *clock {
+	return &clock{time.Now().Add(-30 * 24 * time.Hour).UTC().Truncate(time.Second)}
+}
+
+// subOf is the sub of user n: of Cognito's form, and in no order.
+func subOf(n int) string {
+	x := uint64(n) * 0x9E3779B97F4A7C15
+	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(x>>32), uint16(x>>16), x&0xfff, (x>>4)&0xfff, n)
+}
+
+// fill makes the table have users 0 to n-1, and the server know it.
+func (d database) fill(t testing.TB, from, n int) {
+	t.Helper()
+	const chunk = 2000
+	for at := from; at < n; at += chunk {
+		var values strings.Builder
+		for i := at; i < min(n, at+chunk); i++ {
+			if i > at {
+				values.WriteByte(',')
+			}
+			fmt.Fprintf(&values, "('%s','%d','%d@example.test','Student %d')", subOf(i), 4_000_000_000+i, i, i)
+		}
+		d.exec(t, "INSERT INTO users (cognito_sub, kakao_id, email, name) VALUES "+values.String())
+	}
+	d.settle(t)
+}
+
+// settle has the server do now what it would do some time: statistics, and what
+// the filling has left behind.
+func (d database) settle(t testing.TB) {
+	t.Helper()
+	if d.kind == "postgres" {
+		d.exec(t, "VACUUM ANALYZE users")
+		d.exec(t, "CHECKPOINT")
+		return
+	}
+	rows, err := d.db.QueryContext(t.Context(), "ANALYZE TABLE users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() { // it answers with a table
+	}
+}
+
+// some are n different users of the first total.
+func some(n, total int) []string {
+	seen, subs := map[int]bool{}, make([]string, 0, n)
+	for len(subs) < n {
+		if i := mathrand.IntN(total); !seen[i] {
+			seen[i] = true
+			subs = append(subs, subOf(i))
+		}
+	}
+	return subs
+}
+
+// sqsEvent is what Lambda hands the consumer.
+func sqsEvent(t testing.TB, subs []string, at time.Time) json.RawMessage {
+	t.Helper()
+	type record map[string]any
+	records := make([]record, len(subs))
+	for i, sub := range subs {
+		body, err := json.Marshal(map[string]any{"v": 1, "sub": sub, "userPoolId": "ap-northeast-2_ExAmPlE01", "at": at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		records[i] = record{
+			"messageId": rand.Text(), "receiptHandle": rand.Text(), "body": string(body), "eventSource": "aws:sqs",
+			"attributes":        map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": fmt.Sprint(time.Now().UnixMilli())},
+			"messageAttributes": map[string]any{}, "awsRegion": "ap-northeast-2", "eventSourceARN": "arn:aws:sqs:ap-northeast-2:000000000000:sign-ins",
+		}
+	}
+	raw, err := json.Marshal(map[string]any{"Records": records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// consume has the real consumer record sign-ins, all of which must be. It
+// returns how long the event took.
+func consume(t testing.TB, f *lambdaruntime.Runtime, subs []string, at time.Time) time.Duration {
+	t.Helper()
+	event := sqsEvent(t, subs, at)
+	began := time.Now()
+	a, err := f.Invoke(t.Context(), event)
+	took := time.Since(began)
+	if err != nil || a.FunctionError != "" || strings.Contains(string(a.Payload), "itemIdentifier") {
+		t.Fatalf("consume: %s, %v", a.Payload, err)
+	}
+	return took
+}
+
+// rowwise is an update for each sign-in, prepared once, on one connection: the
+// best that can be done row by row. It runs in this process, so it does not
+// even pay for a function.
+func (d database) rowwise(t testing.TB, db *sql.DB) func(subs []string, at time.Time) time.Duration {
+	t.Helper()
+	update := "UPDATE users SET last_login_at = ? WHERE cognito_sub = ? AND (last_login_at IS NULL OR last_login_at < ?)"
+	if d.kind == "postgres" {
+		update = "UPDATE users SET last_login_at = $1 WHERE cognito_sub = $2 AND (last_login_at IS NULL OR last_login_at < $3)"
+	}
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	prepared, err := conn.PrepareContext(t.Context(), update)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = prepared.Close() })
+	return func(subs []string, at time.Time) time.Duration {
+		began := time.Now()
+		for _, sub := range subs {
+			r, err := prepared.ExecContext(t.Context(), at, sub, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := r.RowsAffected(); n != 1 || err != nil {
+				t.Fatalf("row by row: %d rows, %v", n, err)
+			}
+		}
+		return time.Since(began)
+	}
+}
+
+// consumerSizes are counts.
+type consumerSizes struct {
+	users, rowwise int // in the table; updates in one slice
+	pairs          int
+	tables         []int // how many users, for the cost of a message
+	flatBatch      int
+	flatRounds     int
+}
+
+var batchSizes = []int{100, 300, 1000}
+
+// measureConsumer fills the table further and further.
+func measureConsumer(t testing.TB, name string, d database, n consumerSizes) consumed {
+	t.Helper()
+	c := consumed{database: name, users: n.users, flat: map[int]float64{}}
+	door := newProxy(t, d)
+	counted, f := start(t, signins, 1, d.env(door.addr)...), start(t, signins, 1, d.env(d.addr)...)
+	time, filled := newClock(), 0
+	for _, users := range n.tables {
+		d.fill(t, filled, users)
+		filled = users
+		c.flat[users] = flatCost(t, f, users, n, time)
+		if users != n.users {
+			continue
+		}
+		c.batches, c.rowwise = compare(t, f, d.rowwise(t, d.db), door, counted, n, time)
+		door.delay.Store(int64(network))
+		c.away, c.slowRows = compare(t, counted, d.rowwise(t, d.through(t, door.addr)), door, counted, n, time)
+		door.delay.Store(0)
+	}
+	return c
+}
+
+// network is the way to a database in another zone and back.
+const network = 500 * time.Microsecond
+
+// compare takes batches of every size, beside updates row by row.
+func compare(t testing.TB, f *lambdaruntime.Runtime, row func([]string, time.Time) time.Duration, door *proxy, counted *lambdaruntime.Runtime,
+	n consumerSizes, c *clock) (list []batched, rowwise float64) {
+	t.Helper()
+	var rates []float64
+	for _, size := range batchSizes {
+		b := batched{size: size, statements: statements(t, door, counted, size, n.users, c)}
+		b.rows, b.ratio = pairs(t, f, row, size, n, c, &rates)
+		list = append(list, b)
+	}
+	return list, median(rates)
+}
+
+// statements counts the turns of one batch, on a connection that is there.
+func statements(t testing.TB, door *proxy, f *lambdaruntime.Runtime, size, users int, c *clock) int {
+	t.Helper()
+	consume(t, f, some(1, users), c.next())
+	before := door.turns.Load()
+	consume(t, f, some(size, users), c.next())
+	return int(door.turns.Load() - before)
+}
+
+// pairs are a batch and updates row by row, in turns.
+func pairs(t testing.TB, f *lambdaruntime.Runtime, row func([]string, time.Time) time.Duration, size int, n consumerSizes,
+	c *clock, rates *[]float64) (rows, ratio float64) {
+	t.Helper()
+	var batch, ratios []float64
+	for range n.pairs {
+		perBatch := consume(t, f, some(size, n.users), c.next()).Seconds() / float64(size)
+		perRow := row(some(n.rowwise, n.users), c.next()).Seconds() / float64(n.rowwise)
+		batch, ratios = append(batch, 1/perBatch), append(ratios, perRow/perBatch)
+		*rates = append(*rates, 1/perRow)
+	}
+	return median(batch), median(ratios)
+}
+
+// flatCost is microseconds for a message in a table of so many users.
+func flatCost(t testing.TB, f *lambdaruntime.Runtime, users int, n consumerSizes, c *clock) float64 {
+	t.Helper()
+	var costs []float64
+	for range n.flatRounds {
+		took := consume(t, f, some(min(n.flatBatch, users), users), c.next())
+		costs = append(costs, float64(took.Microseconds())/float64(min(n.flatBatch, users)))
+	}
+	return median(costs)
+}
