@@ -430,7 +430,8 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 	r := w.run(t, fast("-apply", "-json", "-resume", file)...)
 	_, s := jsonLines(t, r.out)
-	if r.status != ok || s.Users != lost || s.Repair["user_without_row"] != lost {
+	// Whose row was made when the interruption came lacks the attribute only.
+	if r.status != ok || s.Users != lost || s.Repair["user_without_row"]+s.Repair["attribute_missing"] != lost || s.Repair["attribute_missing"] > 1 {
 		t.Errorf("resumed: %d, %+v, %s", r.status, s, r.err)
 	}
 	if _, err := os.Stat(filepath.Join(w.dir, file)); !errors.Is(err, os.ErrNotExist) {
