@@ -205,6 +205,7 @@ func TestSQSServerFaults(t *testing.T) {
 // Without its packages the test is skipped, or fails where nothing may be
 // missing.
 func TestSQSMissing(t *testing.T) {
+	realtest.Need(t, "node")
 	for _, row := range []struct{ require, want string }{{"", "skip"}, {"1", "fatal"}} {
 		t.Run(row.want, func(t *testing.T) {
 			t.Setenv(realtest.Require, row.require)

@@ -3,6 +3,7 @@ package realtest
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"sync"
 )
@@ -38,7 +39,9 @@ func (s *sweep) add(dir string) error {
 }
 
 func (s *sweep) start() error {
-	cmd := exec.Command("sh", "-c", broom) //nolint:noctx // outlives us, on purpose
+	// By its path, and with the usual ones: tests also run where PATH has Go alone.
+	cmd := exec.Command("/bin/sh", "-c", broom) //nolint:noctx // outlives us, on purpose
+	cmd.Env = append(os.Environ(), "PATH=/usr/local/bin:/usr/bin:/bin")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
