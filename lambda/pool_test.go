@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/sso"
@@ -51,7 +52,7 @@ func (s *countingStore) IDBySub(ctx context.Context, sub string) (string, error)
 func (w *poolWorld) AdminUpdateUserAttributes(ctx context.Context, in *cognitoidentityprovider.AdminUpdateUserAttributesInput,
 	opts ...func(*cognitoidentityprovider.Options)) (*cognitoidentityprovider.AdminUpdateUserAttributesOutput, error) {
 	w.writes.Add(1)
-	api := cognitoidentityprovider.New(cognitoidentityprovider.Options{Region: "ap-northeast-2", BaseEndpoint: aws.String(w.pool.URL()), RetryMaxAttempts: 1,
+	api := cognitoidentityprovider.New(cognitoidentityprovider.Options{Region: "ap-northeast-2", BaseEndpoint: aws.String(w.pool.URL()), RetryMaxAttempts: 1, HTTPClient: awshttp.NewClient(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})})

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
@@ -176,7 +177,7 @@ func (w *world) startPool(cfg worldConfig, dir string) error {
 		return err
 	}
 	w.cognito = cognitoidentityprovider.New(cognitoidentityprovider.Options{
-		Region: "ap-northeast-2", BaseEndpoint: aws.String(p.URL()), RetryMaxAttempts: 2,
+		Region: "ap-northeast-2", BaseEndpoint: aws.String(p.URL()), RetryMaxAttempts: 2, HTTPClient: awshttp.NewClient(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

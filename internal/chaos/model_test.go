@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/internal/chaos"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -198,7 +199,7 @@ func visit(t *testing.T, browser *http.Client, method, target string, fields url
 func nativeCalls(t *testing.T) (first, later string) {
 	t.Helper()
 	pool, r := recordedPool(t)
-	api := cognitoidentityprovider.New(cognitoidentityprovider.Options{Region: "ap-northeast-2", BaseEndpoint: aws.String(pool.URL()),
+	api := cognitoidentityprovider.New(cognitoidentityprovider.Options{Region: "ap-northeast-2", BaseEndpoint: aws.String(pool.URL()), HTTPClient: awshttp.NewClient(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})})

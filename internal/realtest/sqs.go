@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 )
 
 // SQSServer is an SQS server on 127.0.0.1: fauxqs, under Node. It is safe for
@@ -153,7 +155,7 @@ const Region = "us-east-1"
 // Client is an SDK client of the server. It tries everything once.
 func (s *SQSServer) Client() *sqs.Client {
 	return sqs.New(sqs.Options{
-		Region: Region, BaseEndpoint: aws.String(s.URL), RetryMaxAttempts: 1,
+		Region: Region, BaseEndpoint: aws.String(s.URL), RetryMaxAttempts: 1, HTTPClient: awshttp.NewClient(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/lambda/reconcile"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -33,7 +34,7 @@ func newWorld(t *testing.T) *world {
 		ssotest.Kakao(), ssotest.Google(), {Name: "Naver", Type: "OIDC"}, // the last is none of config's
 	}})}
 	w.api = cognitoidentityprovider.New(cognitoidentityprovider.Options{
-		Region: "ap-northeast-2", BaseEndpoint: aws.String(w.pool.URL()), RetryMaxAttempts: 1,
+		Region: "ap-northeast-2", BaseEndpoint: aws.String(w.pool.URL()), RetryMaxAttempts: 1, HTTPClient: awshttp.NewClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 	path := filepath.Join(t.TempDir(), "users.db")

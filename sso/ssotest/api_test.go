@@ -1,7 +1,6 @@
 package ssotest_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
 )
 
@@ -33,24 +33,8 @@ func sdk(p *ssotest.Pool) *cip.Client {
 			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"}, nil
 		}),
 		RetryMaxAttempts: 1,
-		HTTPClient:       bodyInMemory{},
+		HTTPClient:       awshttp.NewClient(),
 	})
-}
-
-// bodyInMemory hands the request's body to net/http in a form that it knows to be in memory. The SDK's own
-// (smithy-go v1.28.8, transport/http/internal/io) fails with io.EOF when it is copied after it was closed, and the SDK closes it as
-// soon as there are response headers. If net/http's writing goroutine is late, as it is on a busy machine, it takes that
-// for a write error and closes the connection under the response: "use of closed network connection". The SDK tries that
-// again by default; these tests count calls, and do not.
-type bodyInMemory struct{}
-
-func (bodyInMemory) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return http.DefaultClient.Do(r)
 }
 
 // wantCode compares the exception of an SDK error, and its text unless that is "".

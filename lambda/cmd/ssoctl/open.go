@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -20,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/lambda/internal/settings"
 	"github.com/ssu-itsupport/cognito-sso/lambda/reconcile"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
@@ -31,15 +33,23 @@ import (
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/sqlite"
 )
 
-// unlogged keeps the SDK from writing into the progress bar.
-var unlogged = awsconfig.WithLogger(logging.Nop{})
+// awsConfig is what the SDK finds in files and the environment. The SDK does
+// not log: that would be in the progress bar.
+func awsConfig(ctx context.Context, options ...func(*awsconfig.LoadOptions) error) (aws.Config, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, append(options, awsconfig.WithLogger(logging.Nop{}))...)
+	if err != nil {
+		return cfg, fmt.Errorf("AWS configuration: %w", err)
+	}
+	cfg.HTTPClient = awshttp.Over(cfg.HTTPClient)
+	return cfg, nil
+}
 
 // openPool reaches the pool. One attempt: reconcile itself waits and tries
 // again.
 func openPool(ctx context.Context, p poolSettings) (*reconcile.CognitoPool, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryMaxAttempts(1), awsconfig.WithRegion(p.region()), unlogged)
+	cfg, err := awsConfig(ctx, awsconfig.WithRetryMaxAttempts(1), awsconfig.WithRegion(p.region()))
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
+		return nil, err
 	}
 	return reconcile.NewCognitoPool(cognitoidentityprovider.NewFromConfig(cfg), p.id), nil
 }
@@ -61,9 +71,9 @@ func openStore(ctx context.Context, s settings.Store) (store, error) {
 		return kept(sqlite.Open(ctx, s.Path, sqlite.Config{Table: s.Table, Journal: sqlite.Journal(s.Journal)}))
 	}
 	if s.Kind == settings.Remote {
-		cfg, err := awsconfig.LoadDefaultConfig(ctx, unlogged)
+		cfg, err := awsConfig(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("AWS configuration: %w", err)
+			return nil, err
 		}
 		return kept(remote.New(awslambda.NewFromConfig(cfg), remote.Config{Function: s.Function, Timeout: remoteTimeout}))
 	}
@@ -104,9 +114,9 @@ func connection(ctx context.Context, d settings.Database) (dbconn.Config, error)
 	if d.Auth == settings.AuthPassword {
 		return conn, nil
 	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, unlogged)
+	cfg, err := awsConfig(ctx)
 	if err != nil {
-		return conn, fmt.Errorf("AWS configuration: %w", err)
+		return conn, err
 	}
 	if d.Auth == settings.AuthSecret {
 		conn.Password, err = source(dbconn.NewSecretsManager(dbconn.SecretsManagerConfig{API: secretsmanager.NewFromConfig(cfg), SecretID: d.SecretARN}))

@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 )
 
 // Load reads the environment; it calls nothing. Errors name every variable
@@ -34,6 +36,7 @@ func Load() (aws.Config, error) {
 		Region:        need("AWS_REGION"),
 		Credentials:   credentials.NewStaticCredentialsProvider(need("AWS_ACCESS_KEY_ID"), need("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
+		HTTPClient:    awshttp.NewClient(),
 	}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
 		cfg.BaseEndpoint = &url

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/awshttp"
 	"github.com/ssu-itsupport/cognito-sso/internal/lambdaruntime"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/remote"
@@ -96,7 +97,7 @@ func function(t *testing.T, path string, instances int) (*lambda.Client, *lambda
 	}
 	t.Cleanup(func() { _ = r.Close() })
 	return lambda.New(lambda.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(r.URL()),
+		Region: "us-east-1", BaseEndpoint: aws.String(r.URL()), HTTPClient: awshttp.NewClient(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
