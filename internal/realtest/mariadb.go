@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,7 +13,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -79,10 +77,9 @@ func MariaDBTLS(cert, key []byte) MariaDBOption {
 // MariaDBServer is a MariaDB server on 127.0.0.1. Stop, Kill, Pause, Resume and
 // Start are for one goroutine at a time; the rest is safe for concurrent use.
 type MariaDBServer struct {
+	server
 	programs  mariaDBPrograms
-	dir, port string
 	cfg       mariaDBConfig
-	proc      *process
 	databases atomic.Uint64
 }
 
@@ -99,10 +96,7 @@ func NewMariaDB(t testing.TB, options ...MariaDBOption) *MariaDBServer {
 	if err != nil {
 		t.Fatalf("MariaDB: %v", err)
 	}
-	t.Cleanup(func() {
-		s.Kill()
-		_ = os.RemoveAll(s.dir)
-	})
+	t.Cleanup(func() { _ = s.remove() })
 	return s
 }
 
@@ -146,7 +140,8 @@ func newMariaDB(programs mariaDBPrograms, cfg mariaDBConfig) (*MariaDBServer, er
 	if err != nil {
 		return nil, err
 	}
-	s := &MariaDBServer{programs: programs, dir: dir, cfg: cfg}
+	s := &MariaDBServer{server: server{name: "MariaDB", dir: dir, as: programs.as, goodbye: syscall.SIGTERM}, programs: programs, cfg: cfg}
+	s.launch, s.ready = s.serve, func() error { return s.admin("SELECT 1") }
 	err = s.initialise()
 	if err == nil {
 		s.port, err = onFreePort(s.start)
@@ -155,10 +150,7 @@ func newMariaDB(programs mariaDBPrograms, cfg mariaDBConfig) (*MariaDBServer, er
 		err = s.admin("CREATE USER IF NOT EXISTS "+mariaDBUser+"@'127.0.0.1'", "GRANT ALL ON *.* TO "+mariaDBUser+"@'127.0.0.1' WITH GRANT OPTION")
 	}
 	if err != nil {
-		if s.proc != nil {
-			s.Kill()
-		}
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
 }
@@ -189,14 +181,6 @@ func (s *MariaDBServer) initialise() error {
 	return errors.Join(s.write("server.crt", s.cfg.cert), s.write("server.key", s.cfg.key))
 }
 
-func (s *MariaDBServer) write(name string, content []byte) error {
-	if content == nil {
-		return nil
-	}
-	path := filepath.Join(s.dir, name)
-	return errors.Join(os.WriteFile(path, content, 0o600), own(path, s.programs.as))
-}
-
 func (s *MariaDBServer) data() string { return filepath.Join(s.dir, "data") }
 
 func (s *MariaDBServer) socket() string { return filepath.Join(s.dir, "socket") }
@@ -205,7 +189,7 @@ func (s *MariaDBServer) command(name, path string, args ...string) command {
 	return command{name: name, path: path, args: args, dir: s.dir, as: s.programs.as, whenDead: syscall.SIGKILL}
 }
 
-func (s *MariaDBServer) start(port string) error {
+func (s *MariaDBServer) serve(port string) (*process, error) {
 	args := append(s.common(),
 		"--bind-address=127.0.0.1", "--port="+port, "--socket="+s.socket(), "--pid-file="+filepath.Join(s.dir, "pid"),
 		"--skip-log-bin", "--performance-schema=OFF", "--max-connections=400", "--default-time-zone=+00:00",
@@ -214,12 +198,7 @@ func (s *MariaDBServer) start(port string) error {
 		args = append(args, "--ssl-cert="+filepath.Join(s.dir, "server.crt"), "--ssl-key="+filepath.Join(s.dir, "server.key"),
 			"--require-secure-transport=ON")
 	}
-	p, err := s.command("mariadbd", s.programs.server, append(args, s.cfg.settings...)...).start()
-	if err != nil {
-		return err
-	}
-	s.proc, s.port = p, port
-	return p.await(func() error { return s.admin("SELECT 1") })
+	return s.command("mariadbd", s.programs.server, append(args, s.cfg.settings...)...).start()
 }
 
 // admin runs statements over the socket.
@@ -262,36 +241,4 @@ func (s *MariaDBServer) DSN(database string) string {
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", s.Addr(), mariaDBUser, database
 	return cfg.FormatDSN()
-}
-
-// Addr is the server's host:port. It stays the same when the server starts
-// again.
-func (s *MariaDBServer) Addr() string { return net.JoinHostPort("127.0.0.1", s.port) }
-
-// Stop ends the server in good order, but at once: it breaks the connections.
-func (s *MariaDBServer) Stop() { s.proc.stop(syscall.SIGTERM) }
-
-// Kill ends the server as a crash does, without a word to its clients.
-func (s *MariaDBServer) Kill() { s.proc.kill() }
-
-// Pause makes the server stand still: it takes connections and answers
-// nothing, until Resume.
-func (s *MariaDBServer) Pause() { _ = freeze(s.proc.cmd.Process.Pid) }
-
-// Resume ends a Pause.
-func (s *MariaDBServer) Resume() { thaw(s.proc.cmd.Process.Pid) }
-
-// Start starts the server again after Stop or Kill, with its data and at the
-// same address.
-func (s *MariaDBServer) Start(t testing.TB) {
-	t.Helper()
-	var err error
-	// Something may hold the port for a moment.
-	for end := time.Now().Add(startTime); time.Now().Before(end); {
-		if err = s.start(s.port); err == nil {
-			return
-		}
-		s.Kill()
-	}
-	t.Fatalf("MariaDB does not start again: %v", err)
 }

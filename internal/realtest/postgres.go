@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -93,11 +92,10 @@ func PostgresPassword(password string) PostgresOption {
 // Resume and Start are for one goroutine at a time; the rest is safe for
 // concurrent use.
 type PostgresServer struct {
-	bin, dir, port string
-	as             *user.User
-	cfg            postgresConfig
-	proc           *process
-	databases      atomic.Uint64
+	server
+	bin       string
+	cfg       postgresConfig
+	databases atomic.Uint64
 }
 
 // NewPostgres starts a server of the test's own, to be broken. It is stopped
@@ -113,10 +111,7 @@ func NewPostgres(t testing.TB, options ...PostgresOption) *PostgresServer {
 	if err != nil {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
-	t.Cleanup(func() {
-		s.Kill()
-		_ = os.RemoveAll(s.dir)
-	})
+	t.Cleanup(func() { _ = s.remove() })
 	return s
 }
 
@@ -165,7 +160,8 @@ func newPostgres(bin string, as *user.User, cfg postgresConfig) (*PostgresServer
 	if err != nil {
 		return nil, err
 	}
-	s := &PostgresServer{bin: bin, dir: dir, as: as, cfg: cfg}
+	s := &PostgresServer{server: server{name: "PostgreSQL", dir: dir, as: as, goodbye: os.Interrupt}, bin: bin, cfg: cfg}
+	s.launch, s.ready = s.serve, func() error { return s.admin("SELECT 1") }
 	err = s.initialise()
 	if err == nil {
 		s.port, err = onFreePort(s.start)
@@ -174,10 +170,7 @@ func newPostgres(bin string, as *user.User, cfg postgresConfig) (*PostgresServer
 		err = s.setPassword()
 	}
 	if err != nil {
-		if s.proc != nil {
-			s.Kill()
-		}
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
 }
@@ -191,7 +184,7 @@ func (s *PostgresServer) initialise() error {
 	if !p.cmd.ProcessState.Success() {
 		return fmt.Errorf("initdb: %s", p.tail())
 	}
-	return errors.Join(s.writeAccess(), s.write("server.crt", s.cfg.cert), s.write("server.key", s.cfg.key))
+	return errors.Join(s.writeAccess(), s.write("data/server.crt", s.cfg.cert), s.write("data/server.key", s.cfg.key))
 }
 
 const postgresRole = "postgres"
@@ -206,15 +199,7 @@ func (s *PostgresServer) writeAccess() error {
 	if s.cfg.password != "" {
 		method = "scram-sha-256"
 	}
-	return s.write("pg_hba.conf", []byte("local all all trust\n"+kind+" all all 127.0.0.1/32 "+method+"\n"))
-}
-
-func (s *PostgresServer) write(name string, content []byte) error {
-	if content == nil {
-		return nil
-	}
-	path := filepath.Join(s.data(), name)
-	return errors.Join(os.WriteFile(path, content, 0o600), own(path, s.as))
+	return s.write("data/pg_hba.conf", []byte("local all all trust\n"+kind+" all all 127.0.0.1/32 "+method+"\n"))
 }
 
 func (s *PostgresServer) data() string { return filepath.Join(s.dir, "data") }
@@ -224,7 +209,7 @@ func (s *PostgresServer) command(program string, args ...string) command {
 	return command{name: program, path: filepath.Join(s.bin, program), args: args, dir: s.dir, as: s.as, whenDead: syscall.SIGQUIT}
 }
 
-func (s *PostgresServer) start(port string) error {
+func (s *PostgresServer) serve(port string) (*process, error) {
 	args := []string{
 		"-D", s.data(), "-c", "port=" + port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + s.dir,
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "timezone=UTC",
@@ -232,12 +217,7 @@ func (s *PostgresServer) start(port string) error {
 	if s.cfg.cert != nil {
 		args = append(args, "-c", "ssl=on")
 	}
-	p, err := s.command("postgres", append(args, s.cfg.settings...)...).start()
-	if err != nil {
-		return err
-	}
-	s.proc, s.port = p, port
-	return p.await(func() error { return s.admin("SELECT 1") })
+	return s.command("postgres", append(args, s.cfg.settings...)...).start()
 }
 
 func (s *PostgresServer) setPassword() error {
@@ -290,36 +270,4 @@ func (s *PostgresServer) DSN(database string) string {
 		u.RawQuery = "sslmode=disable"
 	}
 	return u.String()
-}
-
-// Addr is the server's host:port. It stays the same when the server starts
-// again.
-func (s *PostgresServer) Addr() string { return "127.0.0.1:" + s.port }
-
-// Stop ends the server in good order, but at once: it breaks the connections.
-func (s *PostgresServer) Stop() { s.proc.stop(os.Interrupt) }
-
-// Kill ends the server as a crash does, without a word to its clients.
-func (s *PostgresServer) Kill() { s.proc.kill() }
-
-// Pause makes the server stand still: it takes connections and answers
-// nothing, until Resume.
-func (s *PostgresServer) Pause() { _ = freeze(s.proc.cmd.Process.Pid) }
-
-// Resume ends a Pause.
-func (s *PostgresServer) Resume() { thaw(s.proc.cmd.Process.Pid) }
-
-// Start starts the server again after Stop or Kill, with its data and at the
-// same address.
-func (s *PostgresServer) Start(t testing.TB) {
-	t.Helper()
-	var err error
-	// Something may hold the port for a moment.
-	for end := time.Now().Add(startTime); time.Now().Before(end); {
-		if err = s.start(s.port); err == nil {
-			return
-		}
-		s.Kill()
-	}
-	t.Fatalf("PostgreSQL does not start again: %v", err)
 }

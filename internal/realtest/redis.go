@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,27 +15,40 @@ import (
 // More arguments of redis-server, such as "--cluster-enabled", "yes", come last.
 func Redis(t testing.TB, more ...string) string {
 	t.Helper()
+	return newRedis(t, append([]string{"--appendonly", "no"}, more...)).Addr()
+}
+
+// RedisServer is a Redis server on 127.0.0.1. Stop, Kill, Pause, Resume and
+// Start are for one goroutine at a time.
+type RedisServer struct{ server }
+
+// NewRedis starts a Redis server to be broken. It writes all that it answers
+// to its file before it answers, so it is back with its data after Start.
+func NewRedis(t testing.TB, more ...string) *RedisServer {
+	t.Helper()
+	return newRedis(t, append([]string{"--appendonly", "yes", "--appendfsync", "no"}, more...))
+}
+
+func newRedis(t testing.TB, settings []string) *RedisServer {
+	t.Helper()
 	bin := Need(t, "redis-server")
 	dir, err := scratch("redis", nil)
 	if err != nil {
 		t.Fatalf("Redis: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	port, err := onFreePort(func(port string) error {
-		p, err := command{
+	s := &RedisServer{server{name: "Redis", dir: dir, goodbye: syscall.SIGTERM}}
+	t.Cleanup(func() { _ = s.remove() })
+	s.launch = func(port string) (*process, error) {
+		return command{
 			name: "redis-server", path: bin, dir: dir, whenDead: syscall.SIGKILL,
-			args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"}, more...),
+			args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", ""}, settings...),
 		}.start()
-		if err != nil {
-			return err
-		}
-		t.Cleanup(p.kill)
-		return p.await(func() error { return pingRedis("127.0.0.1:" + port) })
-	})
-	if err != nil {
+	}
+	s.ready = func() error { return pingRedis(s.Addr()) }
+	if s.port, err = onFreePort(s.start); err != nil {
 		t.Fatalf("Redis: %v", err)
 	}
-	return "127.0.0.1:" + port
+	return s
 }
 
 func pingRedis(addr string) error {

@@ -223,36 +223,3 @@ func TestSQSMissing(t *testing.T) {
 		})
 	}
 }
-
-func TestRedis(t *testing.T) {
-	t.Parallel()
-	first, second := realtest.Redis(t), realtest.Redis(t)
-	if got := redis(t, first, "SET k v"); got != "+OK" {
-		t.Errorf("SET: %q", got)
-	}
-	if got := redis(t, first, "GET k"); got != "$1" {
-		t.Errorf("GET: %q", got)
-	}
-	if got := redis(t, second, "GET k"); got != "$-1" {
-		t.Errorf("GET in the second server: %q", got)
-	}
-}
-
-func redis(t *testing.T, addr, command string) string {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr) //nolint:noctx // loopback
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 256)
-	n, err := conn.Read(buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(buf[:n]), "\r\n")
-	return line
-}
