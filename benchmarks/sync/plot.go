@@ -79,7 +79,7 @@ func writePlot(path string, list []panel) error {
 	canvas := vgsvg.New(width, height)
 	all := draw.New(canvas)
 	all.SetColor(color.White)
-	all.Fill(all.Rectangle.Path()) // readable on a dark page as well
+	all.Fill(all.Path()) // readable on a dark page as well
 	tiles := draw.Tiles{Rows: len(list), Cols: 1, PadX: 8, PadY: 16, PadTop: 10, PadBottom: 8, PadLeft: 8, PadRight: 18}
 	for i, p := range list {
 		drawn, err := p.plot()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"bytes"
 	"context"
 	"encoding/xml"
@@ -167,7 +168,7 @@ func TestPlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for d := xml.NewDecoder(bytes.NewReader(raw)); ; {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)

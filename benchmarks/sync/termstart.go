@@ -86,7 +86,8 @@ func measureTerm(ctx context.Context, cfg termConfig) (out term, err error) {
 	if err != nil {
 		return out, fmt.Errorf("%w: %s", err, text)
 	}
-	return out, json.NewDecoder(bytes.NewReader(text)).Decode(&out) // behind it testing says PASS
+	err = json.NewDecoder(bytes.NewReader(text)).Decode(&out) // behind it testing says PASS
+	return out, err
 }
 
 // beTerm is that process. It does not return.
