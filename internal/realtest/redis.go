@@ -41,7 +41,7 @@ func newRedis(t testing.TB, settings []string) *RedisServer {
 	s.launch = func(port string) (*process, error) {
 		return command{
 			name: "redis-server", path: bin, dir: dir, whenDead: syscall.SIGKILL,
-			args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", ""}, settings...),
+			args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", dir}, settings...),
 		}.start()
 	}
 	s.ready = func() error { return pingRedis(s.Addr()) }

@@ -85,15 +85,15 @@ func (r *Reader) auth(d *Database) {
 	d.SecretARN = r.Text("SSO_DB_SECRET_ARN")
 	switch {
 	case d.Auth == AuthPassword && password == "":
-		r.fail("SSO_DB_PASSWORD", "required, since SSO_DB_AUTH is password")
+		r.Failf("SSO_DB_PASSWORD", "required, since SSO_DB_AUTH is password")
 	case d.Auth != AuthPassword && password != "":
-		r.fail("SSO_DB_PASSWORD", "is of no use: SSO_DB_AUTH is %s", d.Auth)
+		r.Failf("SSO_DB_PASSWORD", "is of no use: SSO_DB_AUTH is %s", d.Auth)
 	}
 	switch {
 	case d.Auth == AuthSecret && d.SecretARN == "":
-		r.fail("SSO_DB_SECRET_ARN", "required, since SSO_DB_AUTH is secret")
+		r.Failf("SSO_DB_SECRET_ARN", "required, since SSO_DB_AUTH is secret")
 	case d.Auth != AuthSecret && d.SecretARN != "":
-		r.fail("SSO_DB_SECRET_ARN", "is of no use: SSO_DB_AUTH is %s", d.Auth)
+		r.Failf("SSO_DB_SECRET_ARN", "is of no use: SSO_DB_AUTH is %s", d.Auth)
 	}
 	if d.Auth == AuthIAM {
 		d.Region = r.Required("AWS_REGION") // Lambda sets it

@@ -1,146 +1,17 @@
 package settings
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/environ"
 )
 
-// Reader takes variables out of an environment and notes what is wrong with
-// them. Surrounding spaces do not count, and a blank variable is one that is
-// not set. It is for one goroutine.
-type Reader struct {
-	env  map[string]string
-	used map[string]bool
-	errs []error
-}
+// Reader reads the variables of a function. It is for one goroutine.
+type Reader struct{ *environ.Reader }
 
-// NewReader reads environ, which is of the form of os.Environ.
-func NewReader(environ []string) *Reader {
-	r := &Reader{env: map[string]string{}, used: map[string]bool{}}
-	for _, kv := range environ {
-		name, value, _ := strings.Cut(kv, "=")
-		r.env[name] = value
-	}
-	return r
-}
-
-// Fail notes a mistake. nil is none.
-func (r *Reader) Fail(err error) {
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
-}
-
-func (r *Reader) fail(name, format string, args ...any) {
-	r.Fail(fmt.Errorf(name+": "+format, args...))
-}
-
-// Err is every mistake so far, one a line, or nil.
-func (r *Reader) Err() error { return errors.Join(r.errs...) }
-
-// Unknown are the variables that begin with SSO_ and that nothing has asked
-// for: typing errors, or another function's.
-func (r *Reader) Unknown() []string {
-	var names []string
-	for name := range r.env {
-		if strings.HasPrefix(name, "SSO_") && !r.used[name] {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// Text is the value of a variable, or "".
-func (r *Reader) Text(name string) string { return strings.TrimSpace(r.Raw(name)) }
-
-// Raw is the value with its spaces, as a password may have.
-func (r *Reader) Raw(name string) string {
-	r.used[name] = true
-	return r.env[name]
-}
-
-// Required is the value of a variable that must be set.
-func (r *Reader) Required(name string) string {
-	v := r.Text(name)
-	if v == "" {
-		r.fail(name, "required")
-	}
-	return v
-}
-
-// List is a list with commas, or nil.
-func (r *Reader) List(name string) []string {
-	v := r.Text(name)
-	if v == "" {
-		return nil
-	}
-	items := strings.Split(v, ",")
-	for i := range items {
-		items[i] = strings.TrimSpace(items[i])
-	}
-	return items
-}
-
-// RequiredList is a list that must be set.
-func (r *Reader) RequiredList(name string) []string {
-	r.Required(name)
-	return r.List(name)
-}
-
-// Flag is true or false, which it defaults to.
-func (r *Reader) Flag(name string) bool {
-	return r.OneOf(name, "false", "true") == "true"
-}
-
-// OneOf is one of the values, whatever its case, or the first of them if the
-// variable is not set.
-func (r *Reader) OneOf(name string, values ...string) string {
-	v := strings.ToLower(r.Text(name))
-	switch {
-	case v == "":
-		return values[0]
-	case !slices.Contains(values, v):
-		r.fail(name, "%q is none of %s", v, strings.Join(values, ", "))
-		return values[0]
-	}
-	return v
-}
-
-// Duration is a length of time such as 500ms, more than none, or 0 if the
-// variable is not set.
-func (r *Reader) Duration(name string) time.Duration {
-	v := r.Text(name)
-	if v == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		r.fail(name, "%q is not a duration such as 500ms", v)
-		return 0
-	}
-	return d
-}
-
-// Number is a whole number of at least 1, or 0 if the variable is not set.
-func (r *Reader) Number(name string) int {
-	v := r.Text(name)
-	if v == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		r.fail(name, "%q is not a whole number of at least 1", v)
-		return 0
-	}
-	return n
-}
+// NewReader reads an environment, which is of the form of os.Environ.
+func NewReader(environment []string) *Reader { return &Reader{environ.NewReader(environment)} }
 
 // QueueURL is the URL of a queue. Required.
 func (r *Reader) QueueURL(name string) string {
@@ -149,7 +20,7 @@ func (r *Reader) QueueURL(name string) string {
 		return ""
 	}
 	if u, err := url.Parse(v); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		r.fail(name, "%q is not the URL of a queue", v)
+		r.Failf(name, "is not the URL of a queue")
 	}
 	return v
 }
@@ -157,46 +28,4 @@ func (r *Reader) QueueURL(name string) string {
 // LogLevel is SSO_LOG_LEVEL: debug, info (which it defaults to), warn or error.
 func (r *Reader) LogLevel() slog.Level {
 	return map[string]slog.Level{"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError}[r.OneOf("SSO_LOG_LEVEL", "info", "debug", "warn", "error")]
-}
-
-// Explain notes the mistakes that a Validate found, each with the variable that
-// sets the field it is about: variables is field → variable. What other
-// mistakes say stays as it is.
-func (r *Reader) Explain(err error, variables map[string]string) {
-	for _, e := range flat(err) {
-		if name := variableOf(e.Error(), variables); name != "" {
-			e = fmt.Errorf("%s: %w", name, e)
-		}
-		r.Fail(e)
-	}
-}
-
-// flat takes joined errors apart.
-func flat(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // this one, and not one that it wraps
-	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
-		return []error{err} // one, or one that wraps several
-	}
-	var errs []error
-	for _, e := range joined.Unwrap() {
-		errs = append(errs, flat(e)...)
-	}
-	return errs
-}
-
-// variableOf finds the field that comes first in an error: "…: Host: required",
-// "…: Providers[\"Kakao\"]: …".
-func variableOf(text string, variables map[string]string) string {
-	first, found := len(text), ""
-	for field, name := range variables {
-		for _, end := range []string{": ", "["} {
-			if at := strings.Index(": "+text, ": "+field+end); at >= 0 && at < first {
-				first, found = at, name
-			}
-		}
-	}
-	return found
 }

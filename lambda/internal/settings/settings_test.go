@@ -1,13 +1,10 @@
 package settings_test
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/internal/settings"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
@@ -35,54 +32,29 @@ func names(t *testing.T, err error, words ...string) {
 
 func TestReader(t *testing.T) {
 	t.Parallel()
-	r := settings.NewReader([]string{
-		"SSO_A= x ", "SSO_B=1,  2 ,", "SSO_C=TRUE", "SSO_D=1m30s", "SSO_E=7", "SSO_F=https://sqs.example.test/1/q", "SSO_LOG_LEVEL=Warn",
-		"SSO_G= p ", "SSO_EMPTY= ", "SSO_NOBODY=x", "SSO_ALSO", "OTHER=1", "SSO_H=a=b",
-	})
-	if r.Required("SSO_A") != "x" || !reflect.DeepEqual(r.RequiredList("SSO_B"), []string{"1", "2", ""}) || !r.Flag("SSO_C") ||
-		r.Duration("SSO_D") != 90*time.Second || r.Number("SSO_E") != 7 || r.QueueURL("SSO_F") != "https://sqs.example.test/1/q" ||
-		r.LogLevel() != slog.LevelWarn || r.Raw("SSO_G") != " p " || r.Text("SSO_H") != "a=b" {
+	r := settings.NewReader([]string{"SSO_F=https://sqs.example.test/1/q", "SSO_LOG_LEVEL=Warn"})
+	if r.QueueURL("SSO_F") != "https://sqs.example.test/1/q" || r.LogLevel() != slog.LevelWarn || settings.NewReader(nil).LogLevel() != slog.LevelInfo {
 		t.Error("a value is not as it was set")
 	}
-	if r.Text("SSO_EMPTY") != "" || r.List("SSO_EMPTY") != nil || r.Flag("SSO_EMPTY") || r.Duration("SSO_EMPTY") != 0 || r.Number("SSO_EMPTY") != 0 ||
-		r.OneOf("SSO_EMPTY", "x", "y") != "x" {
-		t.Error("a blank variable has a value")
-	}
 	names(t, r.Err())
-	if got := r.Unknown(); !reflect.DeepEqual(got, []string{"SSO_ALSO", "SSO_NOBODY"}) {
-		t.Errorf("unknown = %v", got)
-	}
 }
 
 func TestReaderMistakes(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, value string
-		read        func(*settings.Reader)
 		want        bool // a mistake
 	}{
-		{"nothing", "", func(r *settings.Reader) { r.Required("SSO_X") }, true},
-		{"spaces", "  ", func(r *settings.Reader) { r.Required("SSO_X") }, true},
-		{"an empty list", " ", func(r *settings.Reader) { r.RequiredList("SSO_X") }, true},
-		{"yes", "yes", func(r *settings.Reader) { r.Flag("SSO_X") }, true},
-		{"1 as true", "1", func(r *settings.Reader) { r.Flag("SSO_X") }, true},
-		{"another word", "z", func(r *settings.Reader) { r.OneOf("SSO_X", "x", "y") }, true},
-		{"no unit", "5", func(r *settings.Reader) { r.Duration("SSO_X") }, true},
-		{"no time", "0s", func(r *settings.Reader) { r.Duration("SSO_X") }, true},
-		{"negative time", "-1s", func(r *settings.Reader) { r.Duration("SSO_X") }, true},
-		{"zero", "0", func(r *settings.Reader) { r.Number("SSO_X") }, true},
-		{"half", "1.5", func(r *settings.Reader) { r.Number("SSO_X") }, true},
-		{"too many digits", "99999999999999999999", func(r *settings.Reader) { r.Number("SSO_X") }, true},
-		{"a name, not a URL", "sign-ins", func(r *settings.Reader) { r.QueueURL("SSO_X") }, true},
-		{"an ARN, not a URL", "arn:aws:sqs:ap-northeast-2:1:q", func(r *settings.Reader) { r.QueueURL("SSO_X") }, true},
-		{"no URL", "", func(r *settings.Reader) { r.QueueURL("SSO_X") }, true},
-		{"another scheme", "ftp://x/q", func(r *settings.Reader) { r.QueueURL("SSO_X") }, true},
-		{"a local queue", "http://127.0.0.1:1/q", func(r *settings.Reader) { r.QueueURL("SSO_X") }, false},
+		{"a name, not a URL", "sign-ins", true},
+		{"an ARN, not a URL", "arn:aws:sqs:ap-northeast-2:1:q", true},
+		{"no URL", "", true},
+		{"another scheme", "ftp://x/q", true},
+		{"a local queue", "http://127.0.0.1:1/q", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := settings.NewReader([]string{"SSO_X=" + row.value})
-			row.read(r)
+			r.QueueURL("SSO_X")
 			if row.want {
 				names(t, r.Err(), "SSO_X: ")
 			} else {
@@ -90,24 +62,6 @@ func TestReaderMistakes(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestExplain(t *testing.T) {
-	t.Parallel()
-	errWrapped := errors.New("pkg: bad")
-	r := settings.NewReader(nil)
-	r.Explain(errors.Join(
-		fmt.Errorf("%w: Host: required", errWrapped),
-		errors.Join(errors.New(`Providers["a"]: x: Host: y`), errors.New("of no field")),
-		fmt.Errorf("two in one: %w: %w", errWrapped, errors.New("z")),
-	), map[string]string{"Host": "SSO_HOST", "Providers": "SSO_PROVIDERS"})
-	want := "SSO_HOST: pkg: bad: Host: required\nSSO_PROVIDERS: Providers[\"a\"]: x: Host: y\nof no field\ntwo in one: pkg: bad: z"
-	if got := r.Err(); got.Error() != want || !errors.Is(got, errWrapped) {
-		t.Errorf("error = %v", got)
-	}
-	r = settings.NewReader(nil)
-	r.Explain(nil, nil)
-	names(t, r.Err())
 }
 
 func TestTable(t *testing.T) {

@@ -51,11 +51,11 @@ func (r *Reader) Store(fallback Kind, kinds ...Kind) Store {
 	s := Store{Kind: Kind(strings.ToLower(r.Text("SSO_STORE")))}
 	switch {
 	case s.Kind == "" && fallback == "":
-		r.fail("SSO_STORE", "required: one of %s", join(kinds))
+		r.Failf("SSO_STORE", "required: one of %s", join(kinds))
 	case s.Kind == "":
 		s.Kind = fallback
 	case !slices.Contains(kinds, s.Kind):
-		r.fail("SSO_STORE", "%q is none of %s", s.Kind, join(kinds))
+		r.Failf("SSO_STORE", "%q is none of %s", s.Kind, join(kinds))
 		s.Kind = ""
 	}
 	r.details(&s)

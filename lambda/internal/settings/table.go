@@ -61,7 +61,7 @@ func (r *Reader) columns(name string) map[string]table.ProviderColumn {
 	for _, item := range items {
 		provider, column, ok := parseColumn(item)
 		if _, twice := columns[provider]; !ok || twice {
-			r.fail(name, "%q is not provider=column or provider=column:type, or the provider is there twice", item)
+			r.Failf(name, "%q is not provider=column or provider=column:type, or the provider is there twice", item)
 			continue
 		}
 		columns[provider] = column
