@@ -5,6 +5,7 @@ package environ
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,14 @@ func NewReader(environ []string) *Reader {
 	return r
 }
 
+// Mistake is what is wrong with a variable.
+type Mistake struct {
+	Variable string // such as "SSO_USER_POOL_ID"
+	Problem  string // what is wrong and what is expected, without the value
+}
+
+func (m *Mistake) Error() string { return m.Variable + ": " + m.Problem }
+
 // Fail notes a mistake. nil is none.
 func (r *Reader) Fail(err error) {
 	if err != nil {
@@ -40,11 +49,22 @@ func (r *Reader) Fail(err error) {
 
 // Failf notes a mistake of one variable.
 func (r *Reader) Failf(name, format string, args ...any) {
-	r.Fail(fmt.Errorf(name+": "+format, args...))
+	r.Fail(&Mistake{Variable: name, Problem: fmt.Sprintf(format, args...)})
 }
 
 // Err is every mistake so far, one a line, or nil.
 func (r *Reader) Err() error { return errors.Join(r.errs...) }
+
+// Mistakes are those among the mistakes that are about one variable.
+func (r *Reader) Mistakes() []*Mistake {
+	var all []*Mistake
+	for _, err := range r.errs {
+		if m, ok := errors.AsType[*Mistake](err); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
 
 // Unknown are the variables that begin with SSO_ and that nothing has asked
 // for: typing errors, or another function's.
@@ -66,6 +86,38 @@ func (r *Reader) Text(name string) string { return strings.TrimSpace(r.Raw(name)
 func (r *Reader) Raw(name string) string {
 	r.used[name] = true
 	return r.env[name]
+}
+
+// TextOrFile is the value of a variable, or what the file says that the
+// variable with _FILE behind its name names, without a line break at its end;
+// or "". So secrets come to a container in files.
+func (r *Reader) TextOrFile(name string, readFile func(string) ([]byte, error)) string {
+	value, path := r.Text(name), r.Text(name+"_FILE")
+	switch {
+	case path == "":
+		return value
+	case value != "":
+		r.Failf(name+"_FILE", "is set beside %s; expected one of the two", name)
+		return ""
+	}
+	content, err := readFile(path)
+	if err != nil {
+		r.Failf(name+"_FILE", "cannot be read: %v", cause(err))
+		return ""
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	if text == "" {
+		r.Failf(name+"_FILE", "names an empty file")
+	}
+	return text
+}
+
+// cause is a file error without the path, which is a value.
+func cause(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return at.Err
+	}
+	return err
 }
 
 // Required is the value of a variable that must be set.

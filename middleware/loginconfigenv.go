@@ -1,0 +1,58 @@
+package middleware
+
+import (
+	"encoding/base64"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/ssu-itsupport/cognito-sso/internal/environ"
+	"github.com/ssu-itsupport/cognito-sso/sso"
+)
+
+// LoginConfigFromEnv reads what a LoginConfig needs from an environment, which
+// is of the form of [os.Environ], beside [sso.ConfigFromEnv] and
+// [sso.ClientConfigFromEnv]:
+//
+//	SSO_BASE_URL             LoginConfig.BaseURL. Required.
+//	SSO_COOKIE_KEYS          LoginConfig.CookieKeys, each in base64, with
+//	                         commas; "openssl rand -base64 32" makes one
+//	SSO_COOKIE_KEYS_FILE     or the file that holds them. One of the two is
+//	                         required.
+//	SSO_INSECURE_LOCALHOST   LoginConfig.InsecureLocalhost
+//
+// The error has every mistake as a [*sso.ConfigError] with the variable as its
+// Field, and no value. Other fields can be set on the result.
+func LoginConfigFromEnv(environment []string) (LoginConfig, error) {
+	r := environ.NewReader(environment)
+	cfg := LoginConfig{
+		BaseURL:           r.Required("SSO_BASE_URL"),
+		InsecureLocalhost: r.Flag("SSO_INSECURE_LOCALHOST"),
+	}
+	if keys := r.TextOrFile("SSO_COOKIE_KEYS", os.ReadFile); keys != "" {
+		cfg.CookieKeys = cookieKeys(r, keys)
+	} else if r.Text("SSO_COOKIE_KEYS_FILE") == "" {
+		r.Failf("SSO_COOKIE_KEYS", "required, or SSO_COOKIE_KEYS_FILE")
+	}
+	var errs []error
+	for _, m := range r.Mistakes() {
+		errs = append(errs, &sso.ConfigError{Field: m.Variable, Problem: m.Problem})
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// cookieKeys decodes keys, in either alphabet of base64 and with or without its
+// padding.
+func cookieKeys(r *environ.Reader, text string) [][]byte {
+	var keys [][]byte
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimSpace(item)), "=")
+		key, err := base64.RawStdEncoding.Strict().DecodeString(item)
+		if err != nil || len(key) != cookieKeyLen {
+			r.Failf("SSO_COOKIE_KEYS", "must be keys of 32 random bytes in base64, with commas between them")
+			return nil
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
