@@ -1,13 +1,14 @@
 // Command ssoctl compares the user pool with the user table, repairs what is
 // not in step, and prepares an existing table.
 //
-//	ssoctl reconcile     compare, and with -apply repair
+//	ssoctl reconcile     compare, and with --apply repair
 //	ssoctl import-check  what linking will do to the table, before go-live
-//	ssoctl migrate       what the table lacks, and with -apply add it
+//	ssoctl migrate       what the table lacks, and with --apply add it
 //	ssoctl version
+//	ssoctl completion    a script that completes commands and flags in a shell
 //
 // "ssoctl help COMMAND" lists the flags of a command. Nothing is changed
-// without -apply.
+// without --apply.
 //
 // # Environment
 //
@@ -16,10 +17,10 @@
 //
 // # Output
 //
-// Results go to standard output: tables for people, or with -json JSON for
+// Results go to standard output: tables for people, or with --json JSON for
 // programs. Progress, warnings and errors go to standard error; there is a
 // progress bar only if that is a terminal. No output has an email, a name or a
-// username; subs are shown with -show-subs only.
+// username; subs are shown with --show-subs only.
 //
 // # Exit status
 //
@@ -32,15 +33,17 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // The exit statuses.
@@ -63,23 +66,6 @@ type cli struct {
 	environ  []string
 }
 
-type command struct {
-	name, summary string
-	run           func(c *cli, ctx context.Context, args []string) error
-}
-
-var commands []command
-
-func init() { // not in the declaration: help reads it
-	commands = []command{
-		{"reconcile", "compare the pool with the table, and repair with -apply", (*cli).reconcile},
-		{"import-check", "say what linking will do to the table, before go-live", (*cli).importCheck},
-		{"migrate", "show what the table lacks, and add it with -apply", (*cli).migrate},
-		{"version", "print the version", (*cli).version},
-		{"help", "explain a command, or \"environment\"", (*cli).help},
-	}
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -88,27 +74,80 @@ func main() {
 }
 
 func (c *cli) main(ctx context.Context, args []string) error {
-	if len(args) == 0 {
-		c.usage(c.err)
-		return errUsage
+	root := &cobra.Command{
+		Use: "ssoctl", Long: "ssoctl keeps the user pool and the user table in step, and says whether all is set up as it must be.\n\n" +
+			"Nothing is changed without --apply. \"ssoctl help environment\" lists the variables that say where pool\nand table are.\n\n" + exitText,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			var more string
+			if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+				more = "; do you mean " + strings.Join(names, " or ") + "?"
+			}
+			return fmt.Errorf("%w: there is no command %q%s", errUsage, args[0], more)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, _ = fmt.Fprint(c.err, cmd.Long+"\n"+cmd.UsageString())
+			return errUsage
+		},
 	}
-	name := args[0]
-	if name == "-h" || name == "-help" || name == "--help" {
-		name = "help"
+	root.SetArgs(twoDashes(args))
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w (\"%s --help\" lists the flags)", errUsage, err, cmd.CommandPath())
+	})
+	root.SetHelpCommand(helpCommand(root))
+	root.AddCommand(c.reconcileCommand(), c.importCheckCommand(), c.migrateCommand(), c.versionCommand(),
+		&cobra.Command{Use: "environment", Short: "the variables that the commands read", Long: environmentText}) // a help topic
+	return root.ExecuteContext(ctx)
+}
+
+// helpCommand is cobra's, but says so where there is nothing to explain.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Short: "explain a command, or \"environment\"",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("%w: there is no help for %q", errUsage, strings.Join(args, " "))
+			}
+			return cmd.Help()
+		},
 	}
-	for _, cmd := range commands {
-		if cmd.name == name {
-			return cmd.run(c, ctx, args[1:])
+}
+
+// oneDash is a long flag as package flag spells it.
+var oneDash = regexp.MustCompile(`^-[a-z][a-z-]+(=|$)`)
+
+// twoDashes makes -apply of Go's own tools the --apply of others.
+func twoDashes(args []string) []string {
+	all := make([]string, len(args))
+	rest := false // behind "--" nothing is a flag
+	for i, arg := range args {
+		rest = rest || arg == "--"
+		if !rest && oneDash.MatchString(arg) {
+			arg = "-" + arg
 		}
+		all[i] = arg
 	}
-	c.usage(c.err)
-	return fmt.Errorf("%w: there is no command %q", errUsage, args[0])
+	return all
+}
+
+// noArguments is for a command that takes flags only.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %s takes no arguments, but there is %q", errUsage, cmd.Name(), args[0])
+	}
+	return nil
 }
 
 // status tells the exit status of an error, and prints what is to be said.
 func (c *cli) status(err error) int {
 	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	case err == nil:
 		return exitOK
 	case errors.Is(err, errDrift):
 		return exitDrift
@@ -122,15 +161,6 @@ func (c *cli) status(err error) int {
 	return exitUnfinished
 }
 
-func (c *cli) usage(w io.Writer) {
-	_, _ = fmt.Fprint(w, "ssoctl keeps the user pool and the user table in step.\n\nUsage: ssoctl COMMAND [flags]\n\n")
-	for _, cmd := range commands {
-		_, _ = fmt.Fprintf(w, "  %-13s %s\n", cmd.name, cmd.summary)
-	}
-	_, _ = fmt.Fprint(w, "\nNothing is changed without -apply. \"ssoctl help COMMAND\" lists flags, \"ssoctl help environment\" the\n"+
-		"variables that say where pool and table are.\n\n"+exitText)
-}
-
 const exitText = `Exit status:
   0  done, and nothing is wrong (any more)
   1  done, and something is wrong still
@@ -138,59 +168,16 @@ const exitText = `Exit status:
   3  could not finish: pool or table out of reach, or interrupted
 `
 
-// flags makes the flag set of a command, whose usage goes where it was asked
-// for.
-func (c *cli) flags(name, synopsis, text string) *flag.FlagSet {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(c.err)
-	fs.Usage = func() {
-		_, _ = fmt.Fprintf(fs.Output(), "Usage: ssoctl %s %s\n\n%s\nFlags:\n", name, synopsis, text)
-		fs.PrintDefaults()
-	}
-	return fs
-}
-
-// parse reads the flags; none of the commands takes other arguments.
-func parse(fs *flag.FlagSet, args []string) error {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "print the version of ssoctl and of Go, and the platform", Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			version := "(devel)"
+			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+				version = info.Main.Version
+			}
+			_, err := fmt.Fprintf(c.out, "ssoctl %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
-		}
-		return errUsage // it is printed already
+		},
 	}
-	if fs.NArg() > 0 {
-		fs.Usage()
-		return fmt.Errorf("%w: %s takes no arguments, but there is %q", errUsage, fs.Name(), fs.Arg(0))
-	}
-	return nil
-}
-
-func (c *cli) help(ctx context.Context, args []string) error {
-	switch {
-	case len(args) == 0:
-		c.usage(c.out)
-		return nil
-	case args[0] == "environment":
-		_, _ = fmt.Fprint(c.out, environmentText)
-		return nil
-	case args[0] == "help":
-		c.usage(c.out)
-		return nil
-	}
-	onOut := *c
-	onOut.err = c.out // help that was asked for is the output
-	return onOut.main(ctx, []string{args[0], "-help"})
-}
-
-func (c *cli) version(_ context.Context, args []string) error {
-	fs := c.flags("version", "", "Prints the version of ssoctl, of Go, and the platform.\n")
-	if err := parse(fs, args); err != nil {
-		return err
-	}
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	_, _ = fmt.Fprintf(c.out, "ssoctl %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
 }

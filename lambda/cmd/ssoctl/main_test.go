@@ -480,7 +480,10 @@ func TestUsage(t *testing.T) {
 		status    int
 		want      string // on standard error
 	}{
-		"nothing":              {nil, nil, usage, "Usage: ssoctl COMMAND"},
+		"nothing":              {nil, nil, usage, "Usage:\n  ssoctl"},
+		"mistyped command":     {nil, []string{"reconcil"}, usage, "do you mean reconcile?"},
+		"a flag of its own":    {nil, []string{"-apply"}, usage, "--apply"},
+		"a flag behind --":     {nil, []string{"reconcile", "--", "-apply"}, usage, `"-apply"`},
 		"unknown command":      {nil, []string{"repair"}, usage, `no command "repair"`},
 		"unknown flag":         {nil, []string{"reconcile", "-now"}, usage, "-now"},
 		"argument":             {nil, []string{"reconcile", "apply"}, usage, `"apply"`},
@@ -519,11 +522,12 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for args, want := range map[string]string{
-		"help": "Exit status", "-h": "Usage: ssoctl", "--help": "Usage: ssoctl", "help reconcile": "-resume FILE", "help import-check": "-rows N", "help migrate": "-create",
-		"help environment": "SSO_TABLE_SUB", "help help": "Usage: ssoctl", "version": "ssoctl ", "reconcile -h": "",
+		"help": "Exit status", "-h": "Usage:\n  ssoctl", "--help": "Usage:\n  ssoctl", "-help": "Usage:\n  ssoctl", "help reconcile": "-resume FILE", "help import-check": "-rows N", "help migrate": "-create",
+		"help environment": "SSO_TABLE_SUB", "help help": "Usage:\n  ssoctl", "version": "ssoctl ", "reconcile -h": "--resume FILE",
+		"completion bash": "ssoctl", "completion zsh": "#compdef ssoctl", "__complete re": "reconcile\t", "__complete migrate --cr": "--create",
 	} {
 		r := w.run(t, strings.Fields(args)...)
-		if r.status != ok || !strings.Contains(r.out, want) || want != "" && r.err != "" {
+		if r.status != ok || !strings.Contains(r.out, want) || r.err != "" && !strings.HasPrefix(args, "__complete") {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
@@ -566,7 +570,7 @@ func TestPrepareAnOldTable(t *testing.T) {
 				}
 			}
 			exec("DROP TABLE users")
-			if r := w.run(t, "migrate"); r.status != drift || !strings.Contains(r.out, "-create -apply") {
+			if r := w.run(t, "migrate"); r.status != drift || !strings.Contains(r.out, "--create --apply") {
 				t.Errorf("migrate without a table: %+v", r)
 			}
 			exec(kind.old)

@@ -124,7 +124,7 @@ func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 
 
 func (o *tableOutput) findings(text *strings.Builder, applied bool) {
 	w := newTable(text)
-	what := "WITH -apply"
+	what := "WITH --apply"
 	if applied {
 		what = "DONE"
 	}
@@ -144,12 +144,12 @@ func (o *tableOutput) findings(text *strings.Builder, applied bool) {
 	}
 	_ = w.Flush() // to a builder
 	if o.more > 0 {
-		_, _ = fmt.Fprintf(text, "… and %s more: -limit 0 shows all of them, -json too\n", thousands(int64(o.more)))
+		_, _ = fmt.Fprintf(text, "… and %s more: --limit 0 shows all of them, --json too\n", thousands(int64(o.more)))
 	}
 	_, _ = fmt.Fprintln(text)
 }
 
-// done says what -apply would do, or did.
+// done says what --apply would do, or did.
 func done(f reconcile.Finding, applied bool) string {
 	switch {
 	case f.Action == reconcile.NoAction && f.Severity == reconcile.Notice:
@@ -216,7 +216,7 @@ func advice(drift, conflict int, applied bool) string {
 	if drift > 0 && applied {
 		parts = append(parts, counted(int64(drift), "finding", "findings")+" could not be repaired; run it again")
 	} else if drift > 0 {
-		parts = append(parts, "-apply repairs "+counted(int64(drift), "finding", "findings"))
+		parts = append(parts, "--apply repairs "+counted(int64(drift), "finding", "findings"))
 	}
 	if conflict > 0 {
 		parts = append(parts, counted(int64(conflict), "finding needs", "findings need")+" a person, see docs/reconcile.md")

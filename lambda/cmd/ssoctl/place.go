@@ -38,11 +38,11 @@ func openPlace(f reconcileFlags, pool string) (*place, error) {
 	}
 	text, err := os.ReadFile(f.resume)
 	if err != nil {
-		return nil, fmt.Errorf("%w: -resume: %w", errUsage, err)
+		return nil, fmt.Errorf("%w: --resume: %w", errUsage, err)
 	}
 	p.from = new(reconcile.Checkpoint)
 	if json.Unmarshal(text, p.from) != nil {
-		return nil, fmt.Errorf("%w: -resume: %s is no checkpoint", errUsage, f.resume)
+		return nil, fmt.Errorf("%w: --resume: %s is no checkpoint", errUsage, f.resume)
 	}
 	return p, nil
 }

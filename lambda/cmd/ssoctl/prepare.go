@@ -8,22 +8,35 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/migrate"
 )
 
-func (c *cli) importCheck(ctx context.Context, args []string) error {
-	fs := c.flags("import-check", "[-json] [-rows N] [-strict]", `Reads the table and says what linking will do to it: how many people will find their old row, and
+type importFlags struct {
+	asJSON, strict bool
+	rows           int
+}
+
+func (c *cli) importCheckCommand() *cobra.Command {
+	var f importFlags
+	cmd := &cobra.Command{
+		Use: "import-check", Short: "say what linking will do to the table, before go-live", Args: noArguments,
+		Long: `Reads the table and says what linking will do to it: how many people will find their old row, and
 what stands in the way. It changes nothing and needs no pool. Exit status 1: the table must not go
 live like this.
-`)
-	asJSON := fs.Bool("json", false, "print one JSON document")
-	rows := fs.Int("rows", 0, "list up to `N` primary keys for each finding, at most 1000")
-	strict := fs.Bool("strict", false, "exit status 1 for warnings too")
-	if err := parse(fs, args); err != nil {
-		return err
+`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.importCheck(cmd.Context(), f) },
 	}
-	if *rows < 0 || *rows > 1000 {
-		return fmt.Errorf("%w: -rows: %d is not within 0 to 1000", errUsage, *rows)
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document")
+	cmd.Flags().IntVar(&f.rows, "rows", 0, "list up to `N` primary keys for each finding, at most 1000")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit status 1 for warnings too")
+	return cmd
+}
+
+func (c *cli) importCheck(ctx context.Context, f importFlags) error {
+	if f.rows < 0 || f.rows > 1000 {
+		return fmt.Errorf("%w: --rows: %d is not within 0 to 1000", errUsage, f.rows)
 	}
 	e, err := c.environment(false)
 	if err != nil {
@@ -34,11 +47,11 @@ live like this.
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	report, err := migrate.Inspect(ctx, db, dialect, e.store.Table, migrate.Options{RowIDs: *rows})
+	report, err := migrate.Inspect(ctx, db, dialect, e.store.Table, migrate.Options{RowIDs: f.rows})
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if f.asJSON {
 		err = c.json(report)
 	} else {
 		err = c.printImport(report)
@@ -46,7 +59,7 @@ live like this.
 	if err != nil {
 		return err
 	}
-	if report.Blocked() || *strict && has(report.Findings, migrate.Warning) {
+	if report.Blocked() || f.strict && has(report.Findings, migrate.Warning) {
 		return errDrift
 	}
 	return nil
@@ -106,31 +119,39 @@ func (c *cli) printImportFinding(f migrate.Finding) {
 	_, _ = fmt.Fprintln(c.out)
 }
 
-func (c *cli) migrate(ctx context.Context, args []string) error {
-	fs := c.flags("migrate", "[-apply] [-create] [-json]", `Shows as SQL what the table lacks: nullable columns, unique indexes, the table of moves. With -apply
+type migrateFlags struct{ apply, create, asJSON bool }
+
+func (c *cli) migrateCommand() *cobra.Command {
+	var f migrateFlags
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "show what the table lacks, and add it with --apply", Args: noArguments,
+		Long: `Shows as SQL what the table lacks: nullable columns, unique indexes, the table of moves. With --apply
 it adds them. It never changes or drops what is there; a table that needs that is refused, with all
 reasons. Exit status 1: the table lacks something still.
-`)
-	apply := fs.Bool("apply", false, "do what the plan says")
-	create := fs.Bool("create", false, "with -apply: make the table, if there is none")
-	asJSON := fs.Bool("json", false, "print the plan as one JSON document")
-	if err := parse(fs, args); err != nil {
-		return err
+`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.migrate(cmd.Context(), f) },
 	}
-	if *create && !*apply {
-		return fmt.Errorf("%w: -create makes the table only together with -apply", errUsage)
+	cmd.Flags().BoolVar(&f.apply, "apply", false, "do what the plan says")
+	cmd.Flags().BoolVar(&f.create, "create", false, "with --apply: make the table, if there is none")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the plan as one JSON document")
+	return cmd
+}
+
+func (c *cli) migrate(ctx context.Context, f migrateFlags) error {
+	if f.create && !f.apply {
+		return fmt.Errorf("%w: --create makes the table only together with --apply", errUsage)
 	}
 	e, err := c.environment(false)
 	if err != nil {
 		return err
 	}
-	db, dialect, err := openDB(ctx, e.store, *create)
+	db, dialect, err := openDB(ctx, e.store, f.create)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
 	plan, err := migrate.NewPlan(ctx, db, dialect, e.store.Table, migrate.Options{})
-	if errors.Is(err, migrate.ErrNoTable) && *create {
+	if errors.Is(err, migrate.ErrNoTable) && f.create {
 		if err := migrate.Up(ctx, db, dialect, e.store.Table); err != nil {
 			return err
 		}
@@ -138,9 +159,9 @@ reasons. Exit status 1: the table lacks something still.
 		plan, err = migrate.NewPlan(ctx, db, dialect, e.store.Table, migrate.Options{})
 	}
 	if err != nil {
-		return c.refusedPlan(err, *asJSON)
+		return c.refusedPlan(err, f.asJSON)
 	}
-	if *asJSON {
+	if f.asJSON {
 		err = c.json(plan)
 	} else {
 		_, err = fmt.Fprint(c.out, plan)
@@ -148,8 +169,8 @@ reasons. Exit status 1: the table lacks something still.
 	if err != nil || plan.Empty() {
 		return err
 	}
-	if !*apply {
-		_, _ = fmt.Fprintln(c.err, "ssoctl: nothing was changed; -apply does it")
+	if !f.apply {
+		_, _ = fmt.Fprintln(c.err, "ssoctl: nothing was changed; --apply does it")
 		return errDrift
 	}
 	if err := plan.Apply(ctx, db); err != nil {
@@ -177,7 +198,7 @@ func (c *cli) refusedPlan(err error, asJSON bool) error {
 		c.printImportFinding(f)
 	}
 	if errors.Is(err, migrate.ErrNoTable) {
-		_, _ = fmt.Fprintln(c.out, "To make a new table: ssoctl migrate -create -apply")
+		_, _ = fmt.Fprintln(c.out, "To make a new table: ssoctl migrate --create --apply")
 	}
 	return errDrift
 }

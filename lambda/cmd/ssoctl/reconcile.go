@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ssu-itsupport/cognito-sso/lambda/reconcile"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/mysql"
@@ -15,7 +17,7 @@ import (
 
 const reconcileText = `Lists the pool and reads the table, and reports who is not in step: users without a row, rows whose id
 is not in the pool, attributes that differ or belong to somebody else, subs that are gone, and what only
-a person can decide. With -apply it repairs. docs/reconcile.md explains every finding.
+a person can decide. With --apply it repairs. docs/reconcile.md explains every finding.
 
 Interrupted, it keeps its place in a file and says how to go on.
 `
@@ -29,8 +31,13 @@ type reconcileFlags struct {
 	readRate, writeRate                                   float64
 }
 
-func (c *cli) reconcileFlags(args []string) (f reconcileFlags, err error) {
-	fs := c.flags("reconcile", "[-apply] [-json] [flags]", reconcileText)
+func (c *cli) reconcileCommand() *cobra.Command {
+	var f reconcileFlags
+	cmd := &cobra.Command{
+		Use: "reconcile", Short: "compare the pool with the table, and repair with --apply", Long: reconcileText, Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.reconcile(cmd.Context(), f) },
+	}
+	fs := cmd.Flags()
 	fs.BoolVar(&f.apply, "apply", false, "repair what is found")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON lines: one object for each finding, and a summary last")
 	fs.BoolVar(&f.showSubs, "show-subs", false, "show subs, which are personal data, and attributes of any form")
@@ -38,28 +45,29 @@ func (c *cli) reconcileFlags(args []string) (f reconcileFlags, err error) {
 	fs.BoolVar(&f.skipGone, "skip-gone", false, "do not look for subs that are gone: for a table that serves several pools")
 	fs.BoolVar(&f.noProgress, "no-progress", false, "no progress bar, on a terminal neither")
 	fs.StringVar(&f.resume, "resume", "", "go on from the place in `FILE`, with the same flags and environment")
-	fs.StringVar(&f.checkpoint, "checkpoint", "", "`FILE` to keep the place in, \"-\" for none (default ssoctl-POOL.checkpoint in this folder, or that of -resume)")
+	fs.StringVar(&f.checkpoint, "checkpoint", "", "`FILE` to keep the place in, \"-\" for none (default ssoctl-POOL.checkpoint in this folder, or that of --resume)")
 	fs.IntVar(&f.limit, "limit", 20, "show at most `N` findings of a kind in the table, 0 for all")
 	fs.DurationVar(&f.skipYounger, "skip-younger", 10*time.Minute, "leave out users who signed up less than this ago, 0 for none")
 	fs.Float64Var(&f.readRate, "read-rate", 10, "lists of users a second; Cognito's quota is 30, shared with live traffic")
 	fs.Float64Var(&f.writeRate, "write-rate", 5, "repairs a second; Cognito's quota is 25, shared with live sign-ups")
-	if err := parse(fs, args); err != nil {
-		return f, err
-	}
-	switch {
-	case f.limit < 0:
-		err = fmt.Errorf("%w: -limit: %d is negative", errUsage, f.limit)
-	case f.skipYounger < 0:
-		err = fmt.Errorf("%w: -skip-younger: %v is negative", errUsage, f.skipYounger)
-	case !(f.readRate > 0), !(f.writeRate > 0): // NaN too
-		err = fmt.Errorf("%w: -read-rate and -write-rate must be above 0", errUsage)
-	}
-	return f, err
+	return cmd
 }
 
-func (c *cli) reconcile(ctx context.Context, args []string) error {
-	f, err := c.reconcileFlags(args)
-	if err != nil {
+// check refuses values that mean nothing.
+func (f reconcileFlags) check() error {
+	switch {
+	case f.limit < 0:
+		return fmt.Errorf("%w: --limit: %d is negative", errUsage, f.limit)
+	case f.skipYounger < 0:
+		return fmt.Errorf("%w: --skip-younger: %v is negative", errUsage, f.skipYounger)
+	case !(f.readRate > 0), !(f.writeRate > 0): // NaN too
+		return fmt.Errorf("%w: --read-rate and --write-rate must be above 0", errUsage)
+	}
+	return nil
+}
+
+func (c *cli) reconcile(ctx context.Context, f reconcileFlags) error {
+	if err := f.check(); err != nil {
 		return err
 	}
 	e, err := c.environment(true)
@@ -179,7 +187,7 @@ func (c *cli) unfinished(err error, place *place) error {
 	}
 	switch {
 	case place.saved:
-		return fmt.Errorf("%w\nssoctl: the place is kept: go on with the same flags and -resume %s", err, place.path)
+		return fmt.Errorf("%w\nssoctl: the place is kept: go on with the same flags and --resume %s", err, place.path)
 	case place.failed != nil:
 		return fmt.Errorf("%w\nssoctl: the place could not be kept: %w", err, place.failed)
 	}
