@@ -89,12 +89,12 @@ func (c *Consumer) Record(ctx context.Context, signIns []SignIn) (ConsumerReport
 	batch := make([]users.SignIn, 0, len(signIns))
 	limit := c.cfg.Now().Add(maxAhead)
 	for _, s := range signIns {
-		one := []users.SignIn{{Sub: s.Sub, At: s.At}}
-		if len(users.Latest(one)) == 0 || s.At.After(limit) {
+		one := users.SignIn{Sub: s.Sub, At: s.At}
+		if !one.Usable() || s.At.After(limit) {
 			report.Invalid++
 			continue
 		}
-		batch = append(batch, one[0])
+		batch = append(batch, one)
 	}
 	err := c.recordAll(ctx, batch, &report)
 	c.log(ctx, report, err)

@@ -22,8 +22,8 @@
 //	                    Config.AllowedEmailDomains if set; no native sign-ups,
 //	                    unless Config.AllowNativeSignUp; users whom an
 //	                    administrator creates pass
-//	PostConfirmation    ensures the row, notes the first sign-in, writes
-//	                    custom:userId; a password reset passes
+//	PostConfirmation    ensures the row and, with it, the time of the first
+//	                    sign-in; writes custom:userId; a password reset passes
 //	PreAuthentication   passes
 //	PostAuthentication  leaves a message in the queue, and that is all
 //	PreTokenGeneration  adds the claim custom:userId: V1 to the ID token, V2
@@ -39,7 +39,9 @@
 // On a first federated sign-in Cognito calls PreSignUp, PostConfirmation and
 // PreTokenGeneration; on later ones PreAuthentication, PostAuthentication and
 // PreTokenGeneration. So PostConfirmation notes the first sign-in, and
-// PostAuthentication the others. A refresh is not a sign-in.
+// PostAuthentication the others. The first is written with the row; only where
+// the store did not do that, as when the row is there already, it goes to the
+// queue like the others. A refresh is not a sign-in.
 //
 // # Nobody is lost
 //

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
@@ -31,6 +32,7 @@ type fakeStore struct {
 	lookups  []string
 	recorded [][]users.SignIn
 	outcome  users.Outcome
+	noTimes  bool // it records no sign-ins with a row
 	unknown  []string
 	onRecord func(attempt int) error
 }
@@ -70,7 +72,8 @@ func (s *fakeStore) Ensure(ctx context.Context, id users.Identity) (users.Result
 	if s.outcome != "" {
 		o = s.outcome
 	}
-	return users.Result{ID: s.rows[id.Sub], Outcome: o}, nil
+	recorded := o != users.Existing && !id.At.IsZero() && !s.noTimes
+	return users.Result{ID: s.rows[id.Sub], Outcome: o, SignInRecorded: recorded}, nil
 }
 
 func (s *fakeStore) IDBySub(ctx context.Context, sub string) (string, error) {
@@ -172,7 +175,7 @@ func newWorld(t *testing.T, change ...func(*lambda.Config)) *world {
 	cfg := lambda.Config{
 		Users: w.store, Attributes: w.attrs, SignIns: w.queue,
 		Providers: []string{"Kakao", "Google"},
-		Logger:    slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:    slog.New(slog.NewJSONHandler(io.MultiWriter(w.log, secretscan.Writer("a log of the triggers")), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnResult:  func(r lambda.Result) { w.results = append(w.results, r) },
 		Now:       func() time.Time { return clock },
 	}
@@ -240,4 +243,4 @@ func wantNothingPersonal(t *testing.T, where, text string) {
 	}
 }
 
-var quiet = slog.New(slog.NewJSONHandler(io.Discard, nil))
+var quiet = slog.New(slog.NewJSONHandler(secretscan.Writer("a log of the triggers"), nil))

@@ -94,7 +94,7 @@ func TestLogDetails(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := lastLine(t, w)
-	for _, name := range []string{"user", "from_store", "healed", "attribute_written"} {
+	for _, name := range []string{"user", "from_store", "healed", "attribute_written", "sign_in_recorded"} {
 		if line[name] == nil {
 			t.Errorf("no %s in %v", name, line)
 		}

@@ -16,7 +16,8 @@ func (t *Triggers) preTokenGeneration(ctx context.Context, e *event, res *Result
 	if err := e.keepGroups(); err != nil {
 		return err
 	}
-	id, err := t.userID(ctx, e, res)
+	at := t.signedInAt(e)
+	id, err := t.userID(ctx, e, at, res)
 	switch {
 	case t.mayDegrade(err):
 		return t.degrade(ctx, e, res, err)
@@ -29,13 +30,23 @@ func (t *Triggers) preTokenGeneration(ctx context.Context, e *event, res *Result
 	if err := e.addClaim(t.cfg.UserIDAttribute, id); err != nil {
 		return err
 	}
-	if e.source == sourceHostedAuth && res.madeGood() {
+	if !at.IsZero() && res.madeGood() && !res.SignInRecorded {
 		// Somebody lost at sign-up comes back. PostAuthentication's message of
 		// this sign-in may be read before there was a row, and then be dropped.
-		t.signIn(ctx, e, res)
+		// The store should have written it with the row, and could not.
+		t.signIn(ctx, e, at, res)
 	}
 	t.mend(ctx, e, id, res)
 	return nil
+}
+
+// signedInAt is the time of the sign-in that the token is of, zero if it may be
+// of none: the other sources are, or may be, refreshes.
+func (t *Triggers) signedInAt(e *event) (at time.Time) {
+	if e.source == sourceHostedAuth || e.source == sourceNewPassword {
+		at = t.cfg.Now().UTC()
+	}
+	return at
 }
 
 // machineToken answers for a client credentials grant. A machine has no row.
@@ -45,7 +56,7 @@ func (t *Triggers) machineToken(ctx context.Context, e *event, _ *Result) error 
 
 // userID is the id that goes into the token: the attribute, or what this
 // process just wrote there, or else the row's, which also heals a lost sign-up.
-func (t *Triggers) userID(ctx context.Context, e *event, res *Result) (string, error) {
+func (t *Triggers) userID(ctx context.Context, e *event, at time.Time, res *Result) (string, error) {
 	attribute := e.attribute(t.cfg.UserIDAttribute)
 	if t.cfg.UserIDSource == AttributeFirst {
 		if attribute != "" {
@@ -55,7 +66,7 @@ func (t *Triggers) userID(ctx context.Context, e *event, res *Result) (string, e
 			return last.id, nil
 		}
 	}
-	id, err := t.ensureForToken(ctx, e, res)
+	id, err := t.ensureForToken(ctx, e, at, res)
 	if err != nil {
 		return "", err
 	}
@@ -68,13 +79,13 @@ func (t *Triggers) userID(ctx context.Context, e *event, res *Result) (string, e
 
 // ensureForToken leaves a quarter of the time where the token may go out
 // without the store: a store that hangs must not take that away, too.
-func (t *Triggers) ensureForToken(ctx context.Context, e *event, res *Result) (string, error) {
+func (t *Triggers) ensureForToken(ctx context.Context, e *event, at time.Time, res *Result) (string, error) {
 	if end, ok := ctx.Deadline(); ok && t.cfg.AllowMissingUserID {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)*3/4)
 		defer cancel()
 	}
-	return t.ensure(ctx, e, res)
+	return t.ensure(ctx, e, at, res)
 }
 
 func (t *Triggers) mayDegrade(err error) bool {

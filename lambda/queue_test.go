@@ -2,6 +2,7 @@ package lambda_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -292,13 +293,24 @@ func TestParseSignIn(t *testing.T) {
 	}
 	for name, body := range map[string]string{
 		"nothing": "", "null": "null", "a list": "[]", "text": `"abc"`, "cut short": good[:30],
-		"version 2":  strings.Replace(good, `"v":1`, `"v":2`, 1),
-		"no version": strings.Replace(good, `"v"`, `"x"`, 1),
-		"no sub":     strings.Replace(good, "abc", "", 1),
-		"long sub":   strings.Replace(good, "abc", strings.Repeat("a", 300), 1),
-		"no time":    strings.Replace(good, `"at"`, `"x"`, 1),
-		"time as ms": strings.Replace(good, `"2026-03-02T09:00:00Z"`, "1773100800000", 1),
-		"bad time":   strings.Replace(good, "2026-03-02", "2026-13-02", 1),
+		"version 2":        strings.Replace(good, `"v":1`, `"v":2`, 1),
+		"no version":       strings.Replace(good, `"v"`, `"x"`, 1),
+		"no sub":           strings.Replace(good, "abc", "", 1),
+		"long sub":         strings.Replace(good, "abc", strings.Repeat("a", 300), 1),
+		"no time":          strings.Replace(good, `"at"`, `"x"`, 1),
+		"another case":     strings.Replace(good, `"sub"`, `"Sub"`, 1),
+		"two subs":         strings.Replace(good, `"sub":"abc"`, `"sub":"abd","sub":"abc"`, 1),
+		"more behind":      good + "{}",
+		"not UTF-8":        strings.Replace(good, "abc", "abc\xff", 1),
+		"version as text":  strings.Replace(good, `"v":1`, `"v":"1"`, 1),
+		"version 1.0":      strings.Replace(good, `"v":1`, `"v":1.0`, 1),
+		"sub is a number":  strings.Replace(good, `"abc"`, `1`, 1),
+		"pool is a number": strings.Replace(good, `"p"`, `1`, 1),
+		"null for the sub": strings.Replace(good, `"abc"`, `null`, 1),
+		"null for a time":  strings.Replace(good, `"2026-03-02T09:00:00Z"`, `null`, 1),
+		"absurdly deep":    strings.Replace(good, `true`, strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000), 1),
+		"time as ms":       strings.Replace(good, `"2026-03-02T09:00:00Z"`, "1773100800000", 1),
+		"bad time":         strings.Replace(good, "2026-03-02", "2026-13-02", 1),
 	} {
 		s, err := lambda.ParseSignIn([]byte(body))
 		if !errors.Is(err, lambda.ErrBadMessage) || strings.Contains(err.Error(), "abc") {
@@ -307,8 +319,10 @@ func TestParseSignIn(t *testing.T) {
 	}
 }
 
+// What is read is what encoding/json reads.
 func FuzzParseSignIn(f *testing.F) {
 	f.Add([]byte(`{"v":1,"sub":"abc","userPoolId":"p","at":"2026-03-02T09:00:00+09:00"}`))
+	f.Add([]byte(`{"v":1,"sub":"\u00e9\ud83d\ude00","at":"2026-03-02T09:00:00.123456789Z","x":[{"y":null}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := lambda.ParseSignIn(body)
 		if err != nil {
@@ -319,6 +333,17 @@ func FuzzParseSignIn(f *testing.F) {
 		}
 		if s.Version != 1 || s.Sub == "" || s.At.IsZero() {
 			t.Fatalf("ParseSignIn(%q) = %+v", body, s)
+		}
+		var members map[string]json.RawMessage // its struct fields would match names in any case
+		var want lambda.SignIn
+		err = json.Unmarshal(body, &members)
+		for name, field := range map[string]any{"v": &want.Version, "sub": &want.Sub, "userPoolId": &want.UserPoolID, "at": &want.At} {
+			if raw, ok := members[name]; ok {
+				err = errors.Join(err, json.Unmarshal(raw, field))
+			}
+		}
+		if err != nil || s.Sub != want.Sub || s.UserPoolID != want.UserPoolID || s.Version != want.Version || !s.At.Equal(want.At) {
+			t.Fatalf("ParseSignIn(%q) = %+v, want %+v, %v", body, s, want, err)
 		}
 	})
 }

@@ -30,7 +30,11 @@ type Result struct {
 	// AttributeWritten and AttributeFailed: the userId attribute was written,
 	// or could not be. Neither: there was no need.
 	AttributeWritten, AttributeFailed bool
-	// SignInLost: a sign-in could not be queued.
+	// SignInRecorded: the store wrote the time of the sign-in with the row,
+	// which became the user's only now, so that nothing had to be queued.
+	SignInRecorded bool
+	// SignInLost: a sign-in could not be queued. It may have been recorded by an
+	// earlier attempt of the same trigger, of which this one does not know.
 	SignInLost bool
 	// Retries counts the calls of AWS after the first try, as the SDK makes
 	// them. How often Cognito called the trigger before is not known to it.
@@ -95,6 +99,7 @@ func (r Result) details() []slog.Attr {
 		slog.Bool("healed", r.Healed),
 		slog.Bool("attribute_written", r.AttributeWritten),
 		slog.Bool("attribute_failed", r.AttributeFailed),
+		slog.Bool("sign_in_recorded", r.SignInRecorded),
 		slog.Bool("sign_in_lost", r.SignInLost),
 		slog.Int("retries", r.Retries),
 	}

@@ -76,6 +76,7 @@ func TestRetriesAreCounted(t *testing.T) {
 					return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 				})}
 			w := newWorld(t, func(c *lambda.Config) {
+				c.Users = &fakeStore{noTimes: true} // so that there is a message
 				c.Attributes = lambda.NewCognitoAttributes(cognitoidentityprovider.NewFromConfig(cfg))
 				c.SignIns = lambda.NewSQSSignIns(sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.DisableMessageChecksumValidation = true }), url+"/0/q")
 				c.SendTimeout, c.AttributeTimeout = 3*time.Second, 3*time.Second // a busy machine

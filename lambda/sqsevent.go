@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/emf"
+	"github.com/ssu-itsupport/cognito-sso/lambda/internal/sqsevent"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
 
@@ -141,24 +142,28 @@ func (h *SignInsHandler) logger(ctx context.Context) *slog.Logger {
 	return h.cfg.Logger
 }
 
+// Invoke is [SignInsHandler.Handle], so that aws-lambda-go hands the event over
+// as it came: for a function it would read the whole of it first, to find where
+// it ends.
+func (h *SignInsHandler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	return h.Handle(ctx, event)
+}
+
 // parseSQSEvent reads the envelope. A message without an id could not be
 // reported, so then the whole event is refused.
-func parseSQSEvent(raw json.RawMessage) (records []events.SQSMessage, warmup bool, err error) {
-	var e struct {
-		Records []events.SQSMessage `json:"Records"`
-		Warmup  json.RawMessage     `json:"warmup"`
-	}
-	if json.Unmarshal(raw, &e) != nil {
-		return nil, false, fmt.Errorf("%w: not an SQS event", ErrBadEvent)
+func parseSQSEvent(raw []byte) (records []sqsevent.Record, warmup bool, err error) {
+	e, err := sqsevent.Parse(raw)
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrBadEvent, err)
 	}
 	if e.Records == nil {
-		if string(e.Warmup) == "true" {
+		if e.WarmUp {
 			return nil, true, nil
 		}
 		return nil, false, fmt.Errorf("%w: no records", ErrBadEvent)
 	}
 	for _, r := range e.Records {
-		if r.EventSource != "aws:sqs" || r.MessageId == "" {
+		if r.Source != "aws:sqs" || r.ID == "" {
 			return nil, false, fmt.Errorf("%w: a record that is not of SQS", ErrBadEvent)
 		}
 	}
@@ -190,7 +195,7 @@ type queued struct {
 	signIn  SignIn
 }
 
-func (b *signInBatch) run(ctx context.Context, records []events.SQSMessage) {
+func (b *signInBatch) run(ctx context.Context, records []sqsevent.Record) {
 	started := time.Now()
 	ctx, cancel := b.h.bound(ctx)
 	defer cancel()
@@ -216,16 +221,16 @@ func (h *SignInsHandler) bound(ctx context.Context) (context.Context, context.Ca
 }
 
 // parse sorts out what can never be recorded.
-func (b *signInBatch) parse(ctx context.Context, records []events.SQSMessage) []queued {
+func (b *signInBatch) parse(ctx context.Context, records []sqsevent.Record) []queued {
 	now := b.h.consumer.cfg.Now()
 	good := make([]queued, 0, len(records))
 	for _, r := range records {
-		if sent, err := strconv.ParseInt(r.Attributes["SentTimestamp"], 10, 64); err == nil {
+		if sent, err := strconv.ParseInt(r.Sent, 10, 64); err == nil {
 			b.result.Lag = max(b.result.Lag, now.Sub(time.UnixMilli(sent)))
 		}
-		q := queued{id: r.MessageId, receive: r.Attributes["ApproximateReceiveCount"]}
+		q := queued{id: r.ID, receive: r.Receives}
 		var err error
-		if q.signIn, err = ParseSignIn([]byte(r.Body)); err != nil {
+		if q.signIn, err = parseSignIn(r.Body); err != nil {
 			b.poison(ctx, q, SignInMalformed, err)
 		} else if q.signIn.At.After(now.Add(maxAhead)) {
 			// It may be the clock of one host: when it comes again it may be good.

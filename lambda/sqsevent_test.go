@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -16,7 +17,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/emf"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
@@ -75,7 +78,7 @@ func newSignInWorld(t testing.TB, change ...func(*lambda.ConsumerConfig)) *signI
 	for n := range 3000 {
 		w.store.login[subOf(n)] = time.Time{}
 	}
-	log := slog.New(slog.NewJSONHandler(&w.log, nil))
+	log := slog.New(slog.NewJSONHandler(io.MultiWriter(&w.log, secretscan.Writer("a log of the consumer")), nil))
 	cfg := lambda.ConsumerConfig{Users: w.store, Logger: log, Now: func() time.Time { return clock }}
 	for _, c := range change {
 		c(&cfg)
@@ -234,6 +237,19 @@ func TestSignInsHandlerBadEvents(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, out, err)
 		}
 		wantNothingPersonal(t, "the log", w.log.String())
+	}
+}
+
+// aws-lambda-go hands over bytes, and its functions and ours agree.
+func TestSignInsHandlerIsAHandler(t *testing.T) {
+	t.Parallel()
+	var h awslambda.Handler = newSignInWorld(t)
+	out, err := awslambda.NewHandler(h).Invoke(t.Context(), sqsEvent(signInBody(1, clock), "{"))
+	if err != nil || !slices.Equal(failures(t, out), []string{"m1"}) {
+		t.Errorf("Invoke = %s, %v", out, err)
+	}
+	if out, err := h.Invoke(t.Context(), []byte(`{"Records":[`)); !errors.Is(err, lambda.ErrBadEvent) || out != nil {
+		t.Errorf("Invoke = %s, %v", out, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
@@ -44,7 +45,16 @@ func TestStory(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(t, newConsumer(t, store), lambda.MemoryQueueConfig{})
-	w := newWorld(t, func(c *lambda.Config) { c.Users, c.SignIns = store, queue })
+	now := clock
+	w := newWorld(t, func(c *lambda.Config) {
+		c.Users, c.SignIns, c.Now = store, queue, func() time.Time { return now }
+	})
+	wantLogin := func(when string) {
+		t.Helper()
+		if u, err := store.Get(t.Context(), "1"); err != nil || u.Sub != kakaoUser.Sub || u.Providers["Kakao"] != kakaoUser.Subject || !u.LastLogin.Equal(now) {
+			t.Errorf("%s: row = %+v, %v", when, u, err)
+		}
+	}
 	for _, name := range []string{"presignup_external_kakao", "postconfirmation_kakao", "token_v1_first_sign_in",
 		"preauthentication_kakao", "postauthentication_kakao", "token_v1_first_sign_in"} {
 		out, err := w.Handle(t.Context(), fixture(t, name))
@@ -54,14 +64,15 @@ func TestStory(t *testing.T) {
 		if strings.HasPrefix(name, "token_") && claimOf(t, out) != "1" {
 			t.Errorf("%s: userId = %q", name, claimOf(t, out))
 		}
+		if name == "postconfirmation_kakao" {
+			wantLogin("signed up")
+			now = now.Add(time.Hour)
+		}
 	}
 	if err := queue.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	u, err := store.Get(t.Context(), "1")
-	if err != nil || u.Sub != kakaoUser.Sub || u.Providers["Kakao"] != kakaoUser.Subject || !u.LastLogin.Equal(clock) {
-		t.Errorf("row = %+v, %v", u, err)
-	}
+	wantLogin("signed in")
 }
 
 // Cognito calls a slow trigger again while the first run goes on, and a

@@ -43,18 +43,19 @@ var handlers = map[string]func(*Triggers, context.Context, *event, *Result) erro
 	"PreAuthentication_Authentication":  (*Triggers).pass,
 	"PostAuthentication_Authentication": (*Triggers).postAuthentication,
 
-	sourceHostedAuth:                       (*Triggers).preTokenGeneration,
-	"TokenGeneration_Authentication":       (*Triggers).preTokenGeneration,
-	"TokenGeneration_NewPasswordChallenge": (*Triggers).preTokenGeneration,
-	"TokenGeneration_AuthenticateDevice":   (*Triggers).preTokenGeneration,
-	"TokenGeneration_RefreshTokens":        (*Triggers).preTokenGeneration,
-	sourceClientCredentials:                (*Triggers).machineToken,
+	sourceHostedAuth:                     (*Triggers).preTokenGeneration,
+	"TokenGeneration_Authentication":     (*Triggers).preTokenGeneration,
+	sourceNewPassword:                    (*Triggers).preTokenGeneration,
+	"TokenGeneration_AuthenticateDevice": (*Triggers).preTokenGeneration,
+	"TokenGeneration_RefreshTokens":      (*Triggers).preTokenGeneration,
+	sourceClientCredentials:              (*Triggers).machineToken,
 
 	sourceInboundFederation: (*Triggers).inboundFederation,
 }
 
 const (
 	sourceHostedAuth        = "TokenGeneration_HostedAuth"
+	sourceNewPassword       = "TokenGeneration_NewPasswordChallenge"
 	sourceClientCredentials = "TokenGeneration_ClientCredentials"
 	sourceInboundFederation = "InboundFederation_ExternalProvider"
 )
@@ -136,10 +137,13 @@ func (t *Triggers) inboundFederation(context.Context, *event, *Result) error {
 	return ErrInboundFederation
 }
 
-// ensure gets the user's row. If the event does not say clearly who the user
-// is at the provider, only a row that already has the sub will do.
-func (t *Triggers) ensure(ctx context.Context, e *event, res *Result) (id string, err error) {
+// ensure gets the user's row, and has a sign-in at that time written with it if
+// it becomes the user's only now; a zero at is none. If the event does not say
+// clearly who the user is at the provider, only a row that already has the sub
+// will do.
+func (t *Triggers) ensure(ctx context.Context, e *event, at time.Time, res *Result) (id string, err error) {
 	who, err := t.identityOf(e)
+	who.At = at
 	var got users.Result
 	switch {
 	case errors.Is(err, ErrIdentity):
@@ -160,18 +164,18 @@ func (t *Triggers) ensure(ctx context.Context, e *event, res *Result) (id string
 	if got.ID == "" {
 		return "", fmt.Errorf("%w: the store gave no id", users.ErrUnavailable) // fail closed: "" is nobody
 	}
-	res.User = got.Outcome
+	res.User, res.SignInRecorded = got.Outcome, got.SignInRecorded
 	return got.ID, nil
 }
 
-// signIn leaves a sign-in in the queue. It fails open: nobody is kept out
+// signIn leaves a sign-in at that time in the queue. It fails open: nobody is kept out
 // because a time could not be noted. The operator sees SignInLost.
-func (t *Triggers) signIn(ctx context.Context, e *event, res *Result) {
+func (t *Triggers) signIn(ctx context.Context, e *event, at time.Time, res *Result) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.SendTimeout)
 	defer cancel()
 	err := fmt.Errorf("%w: no sub", ErrBadEvent)
 	if sub := e.attribute("sub"); sub != "" {
-		s := SignIn{Version: signInVersion, Sub: sub, UserPoolID: e.poolID, At: t.cfg.Now().UTC()}
+		s := SignIn{Version: signInVersion, Sub: sub, UserPoolID: e.poolID, At: at}
 		err = guard(func() error { return t.cfg.SignIns.Send(ctx, s) })
 	}
 	if err != nil {

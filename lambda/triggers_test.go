@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,7 @@ const (
 var fixtures = map[string]struct {
 	response string // "" means as it came
 	err      error
-	ensured  *users.Identity
+	ensured  *users.Identity // at the time of the clock: every one of these is a sign-in
 	sent     bool
 	set      string
 }{
@@ -36,12 +37,12 @@ var fixtures = map[string]struct {
 	"presignup_native_claims_verified":     {err: lambda.ErrNativeSignUp},
 	"presignup_native_null_maps":           {err: lambda.ErrNativeSignUp},
 	"presignup_admin_create":               {},
-	"postconfirmation_kakao":               {ensured: &kakaoUser, sent: true, set: "1000"},
-	"postconfirmation_google": {sent: true, set: "1000", ensured: &users.Identity{
+	"postconfirmation_kakao":               {ensured: &kakaoUser, set: "1000"},
+	"postconfirmation_google": {set: "1000", ensured: &users.Identity{
 		Sub: "34c84488-e0e1-70ae-d2ee-991ad1a89802", Provider: "Google", Subject: "109000000000000000001", Email: "duri@example.test"}},
-	"postconfirmation_native":                   {ensured: &nativeUser, sent: true, set: "1000"},
-	"postconfirmation_native_with_linked_kakao": {ensured: &nativeUser, sent: true, set: "1000"},
-	"postconfirmation_with_new_fields":          {ensured: &kakaoUser, sent: true, set: "1000"},
+	"postconfirmation_native":                   {ensured: &nativeUser, set: "1000"},
+	"postconfirmation_native_with_linked_kakao": {ensured: &nativeUser, set: "1000"},
+	"postconfirmation_with_new_fields":          {ensured: &kakaoUser, set: "1000"},
 	"postconfirmation_forgot_password":          {},
 	"preauthentication_kakao":                   {},
 	"postauthentication_kakao":                  {sent: true},
@@ -50,10 +51,10 @@ var fixtures = map[string]struct {
 	"token_v1_native_new_password":              {ensured: &nativeUser, set: "1000", response: fmt.Sprintf(v1Claim, "1000")},
 	"token_v2_authenticate_device":              {response: fmt.Sprintf(v2Claim, "42")},
 	"token_v2_refresh":                          {response: fmt.Sprintf(v2Claim, "42")},
-	"token_v3_first_sign_in":                    {ensured: &kakaoUser, sent: true, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
-	"token_v1_first_sign_in":                    {ensured: &kakaoUser, sent: true, set: "1000", response: fmt.Sprintf(v1Claim, "1000")},
+	"token_v3_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
+	"token_v1_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v1Claim, "1000")},
 	"token_v1_refresh":                          {response: fmt.Sprintf(v1Claim, "42")},
-	"token_v2_first_sign_in":                    {ensured: &kakaoUser, sent: true, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
+	"token_v2_first_sign_in":                    {ensured: &kakaoUser, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
 	"token_v2_later_sign_in":                    {response: fmt.Sprintf(v2Claim, "42")},
 	"token_v3_later_sign_in":                    {response: fmt.Sprintf(v2Claim, "42")},
 	"token_v3_native_new_password":              {ensured: &nativeUser, set: "1000", response: fmt.Sprintf(v2Claim, "1000")},
@@ -115,11 +116,12 @@ func wantAnswer(t *testing.T, in, out json.RawMessage, response string) {
 
 func wantCalls(t *testing.T, w *world, ensured *users.Identity, sent bool, set string) {
 	t.Helper()
-	switch {
-	case ensured == nil && len(w.store.ensured) > 0:
-		t.Errorf("ensured %+v", w.store.ensured)
-	case ensured != nil && (len(w.store.ensured) != 1 || w.store.ensured[0] != *ensured):
-		t.Errorf("ensured %+v, want %+v", w.store.ensured, *ensured)
+	var want []users.Identity
+	if ensured != nil {
+		want = append(want, signedIn(*ensured))
+	}
+	if !slices.Equal(w.store.ensured, want) {
+		t.Errorf("ensured %+v, want %+v", w.store.ensured, want)
 	}
 	if got := len(w.queue.sent); (got == 1) != sent || got > 1 {
 		t.Errorf("sent %+v", w.queue.sent)
@@ -299,16 +301,85 @@ func TestPostConfirmationResult(t *testing.T) {
 	if _, err := w.Handle(t.Context(), fixture(t, "postconfirmation_kakao")); err != nil {
 		t.Fatal(err)
 	}
-	want := lambda.Result{Source: "PostConfirmation_ConfirmSignUp", Outcome: lambda.OutcomeOK, User: users.Linked, AttributeWritten: true}
+	want := lambda.Result{Source: "PostConfirmation_ConfirmSignUp", Outcome: lambda.OutcomeOK, User: users.Linked, AttributeWritten: true, SignInRecorded: true}
 	if got := w.result(t); got != want {
 		t.Errorf("result = %+v, want %+v", got, want)
 	}
-	s := w.queue.sent[0]
-	if s.Version != 1 || s.Sub != kakaoUser.Sub || s.UserPoolID != "ap-northeast-2_ExAmPlE01" || !s.At.Equal(clock) {
-		t.Errorf("sent %+v", s)
-	}
 	if set := w.attrs.sets[0]; set[0] != "ap-northeast-2_ExAmPlE01" || set[1] != "Kakao_4000000001" {
 		t.Errorf("set %v", set)
+	}
+}
+
+// signedIn is the user who signs in now.
+func signedIn(id users.Identity) users.Identity {
+	id.At = clock
+	return id
+}
+
+// A first sign-in is written with the row, and goes to the queue only where it
+// was not: for a row that was there, as after an attempt whose answer was lost,
+// and for a store that cannot.
+func TestFirstSignInIsNotedOnce(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		event   string
+		outcome users.Outcome
+		noTimes bool
+		sent    bool
+	}{
+		"sign-up, created":                     {"postconfirmation_kakao", users.Created, false, false},
+		"sign-up, linked":                      {"postconfirmation_kakao", users.Linked, false, false},
+		"sign-up, moved":                       {"postconfirmation_kakao", users.Moved, false, false},
+		"sign-up, existing":                    {"postconfirmation_kakao", users.Existing, false, true},
+		"sign-up, created, store without time": {"postconfirmation_kakao", users.Created, true, true},
+		"sign-up, linked, store without time":  {"postconfirmation_kakao", users.Linked, true, true},
+		"sign-up, moved, store without time":   {"postconfirmation_kakao", users.Moved, true, true},
+		"token, created":                       {"token_v1_first_sign_in", users.Created, false, false},
+		"token, linked":                        {"token_v2_first_sign_in", users.Linked, false, false},
+		"token, moved":                         {"token_v3_first_sign_in", users.Moved, false, false},
+		"token, existing":                      {"token_v1_first_sign_in", users.Existing, false, false},
+		"token, created, store without time":   {"token_v1_first_sign_in", users.Created, true, true},
+		"token, existing, store without time":  {"token_v1_first_sign_in", users.Existing, true, false},
+		"invited, created":                     {"token_v1_native_new_password", users.Created, false, false},
+		"invited, created, store without time": {"token_v3_native_new_password", users.Created, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.store.outcome, w.store.noTimes = tc.outcome, tc.noTimes
+			if _, err := w.Handle(t.Context(), fixture(t, tc.event)); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.store.ensured) != 1 || !w.store.ensured[0].At.Equal(clock) {
+				t.Errorf("ensured %+v", w.store.ensured)
+			}
+			if (len(w.queue.sent) == 1) != tc.sent || len(w.queue.sent) > 1 {
+				t.Fatalf("sent %+v", w.queue.sent)
+			}
+			if recorded := tc.outcome != users.Existing && !tc.noTimes; w.result(t).SignInRecorded != recorded || w.result(t).SignInLost {
+				t.Errorf("result = %+v", w.result(t))
+			}
+			if !tc.sent {
+				return
+			}
+			if s := w.queue.sent[0]; s.Version != 1 || s.Sub != w.store.ensured[0].Sub || s.UserPoolID != "ap-northeast-2_ExAmPlE01" || !s.At.Equal(clock) {
+				t.Errorf("sent %+v", s)
+			}
+		})
+	}
+}
+
+// An event that does not say who the user is at the provider finds only rows
+// that are there, so its sign-in goes to the queue.
+func TestSignInOfUnclearIdentity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.store.rows = map[string]string{kakaoUser.Sub: "42"}
+	if _, err := w.Handle(t.Context(), changed(t, "postconfirmation_kakao", `"cognito:user_status"`, `"x"`)); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.store.lookups) != 1 || len(w.queue.sent) != 1 || w.result(t).SignInRecorded {
+		t.Errorf("looked up %v, sent %v, result %+v", w.store.lookups, w.queue.sent, w.result(t))
 	}
 }
 
@@ -316,7 +387,7 @@ func TestPostConfirmationResult(t *testing.T) {
 func TestPostConfirmationSideEffectsFail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.attrs.err, w.queue.err = errBroken, errBroken
+	w.attrs.err, w.queue.err, w.store.noTimes = errBroken, errBroken, true
 	in := fixture(t, "postconfirmation_kakao")
 	out, err := w.Handle(t.Context(), in)
 	if err != nil {
@@ -420,12 +491,13 @@ func TestDeadlines(t *testing.T) {
 		"sign-in, queue hangs":                {"postauthentication_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
 		"sign-up, store hangs":                {"postconfirmation_kakao", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
 		"sign-up, Cognito hangs":              {"postconfirmation_kakao", func(w *world) { w.attrs.hang = true }, time.Minute, 2 * time.Second, true},
-		"sign-up, queue hangs":                {"postconfirmation_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
-		"sign-up, Cognito and queue hang":     {"postconfirmation_kakao", func(w *world) { w.attrs.hang, w.queue.hang = true, true }, time.Minute, 2 * time.Second, true},
+		"sign-up, queue hangs":                {"postconfirmation_kakao", func(w *world) { w.store.noTimes = true; w.queue.hang = true }, time.Minute, 500 * time.Millisecond, true},
+		"sign-up, queue is not asked":         {"postconfirmation_kakao", func(w *world) { w.queue.hang = true }, time.Minute, 0, true},
+		"sign-up, Cognito and queue hang":     {"postconfirmation_kakao", func(w *world) { w.store.noTimes = true; w.attrs.hang, w.queue.hang = true, true }, time.Minute, 2 * time.Second, true},
 		"sign-up, Cognito hangs, end near":    {"postconfirmation_kakao", func(w *world) { w.attrs.hang = true }, time.Second, 700 * time.Millisecond, true},
 		"sign-up, store slow, Cognito hangs":  {"postconfirmation_kakao", func(w *world) { w.store.delay, w.attrs.hang = 3500*time.Millisecond, true }, time.Minute, 3900 * time.Millisecond, true},
 		"sign-up, store too slow for Cognito": {"postconfirmation_kakao", func(w *world) { w.store.delay, w.attrs.hang = 3950*time.Millisecond, true }, time.Minute, 3950 * time.Millisecond, true},
-		"sign-up, store and queue slow":       {"postconfirmation_kakao", func(w *world) { w.store.delay, w.queue.hang = 3950*time.Millisecond, true }, time.Minute, 4 * time.Second, true},
+		"sign-up, store and queue slow":       {"postconfirmation_kakao", func(w *world) { w.store.noTimes = true; w.store.delay, w.queue.hang = 3950*time.Millisecond, true }, time.Minute, 4 * time.Second, true},
 		"token, store hangs":                  {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, time.Minute, 4 * time.Second, false},
 		"token, Cognito hangs":                {"token_v2_first_sign_in", func(w *world) { w.attrs.hang = true }, time.Minute, 2 * time.Second, true},
 		"a nearer end of the function":        {"token_v2_first_sign_in", func(w *world) { w.store.hang = true }, 2 * time.Second, 1800 * time.Millisecond, false},

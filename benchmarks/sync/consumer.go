@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	mathrand "math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,20 +17,30 @@ import (
 // consumed is the queue's consumer beside updates row by row, on one database.
 type consumed struct {
 	database string
-	users    int
 	batches  []batched
 	rowwise  float64   // rows a second
+	oneByOne float64   // the same function with a statement for each message
 	away     []batched // the same with the database a network away
 	slowRows float64   // row by row, there
-	flat     map[int]float64
+	flat     []flat
+	megabyte int // the largest table with its indexes
 }
 
 // batched is one size of batch.
 type batched struct {
-	size       int
-	rows       float64 // a second
-	ratio      float64 // to row by row, of pairs of slices
-	statements int     // for one batch
+	size         int
+	rows         float64 // a second
+	ratio        float64 // to row by row, of pairs of slices
+	overOneByOne float64 // ditto, to the function with a statement for each; 0 where it was not run
+	statements   int     // for one batch
+}
+
+// flat is what a message costs in a table of so many users, in microseconds.
+type flat struct {
+	users int
+	// first is right after a checkpoint, when PostgreSQL logs a page whole the
+	// first time that it is written; again is when every page has been.
+	first, again float64
 }
 
 // clock gives times that only move forward, so that every row is written.
@@ -134,9 +145,9 @@ func consume(t testing.TB, f *lambdaruntime.Runtime, subs []string, at time.Time
 	return took
 }
 
-// rowwise is an update for each sign-in, prepared once, on one connection: the
-// best that can be done row by row. It runs in this process, so it does not
-// even pay for a function.
+// rowwise is an update for each sign-in, prepared once, on one connection, and
+// each a transaction: the best that can be done row by row. It runs in this
+// process, so it does not even pay for a function or for reading an event.
 func (d database) rowwise(t testing.TB, db *sql.DB) func(subs []string, at time.Time) time.Duration {
 	t.Helper()
 	update := "UPDATE users SET last_login_at = ? WHERE cognito_sub = ? AND (last_login_at IS NULL OR last_login_at < ?)"
@@ -182,39 +193,73 @@ var batchSizes = []int{100, 300, 1000}
 // measureConsumer fills the table further and further.
 func measureConsumer(t testing.TB, name string, d database, n consumerSizes) consumed {
 	t.Helper()
-	c := consumed{database: name, users: n.users, flat: map[int]float64{}}
+	c := consumed{database: name}
 	door := newProxy(t, d)
-	counted, f := start(t, signins, 1, d.env(door.addr)...), start(t, signins, 1, d.env(d.addr)...)
-	time, filled := newClock(), 0
+	direct, time, filled := d.env(d.addr), newClock(), 0
+	f, counted := start(t, signins, 1, direct...), start(t, signins, 1, d.env(door.addr)...)
 	for _, users := range n.tables {
 		d.fill(t, filled, users)
 		filled = users
-		c.flat[users] = flatCost(t, f, users, n, time)
+		first := flatCost(t, f, users, n, time)
+		d.touch(t, time.next())
+		c.flat = append(c.flat, flat{users, first, flatCost(t, f, users, n, time)})
 		if users != n.users {
 			continue
 		}
-		c.batches, c.rowwise = compare(t, f, d.rowwise(t, d.db), door, counted, n, time)
+		near := contest{f: f, oneByOne: start(t, signins, 1, append(direct, "SSO_MAX_BATCH=1")...), row: d.rowwise(t, d.db), door: door, counted: counted, n: n, clock: time}
+		c.batches, c.rowwise, c.oneByOne = near.run(t)
 		door.delay.Store(int64(network))
-		c.away, c.slowRows = compare(t, counted, d.rowwise(t, d.through(t, door.addr)), door, counted, n, time)
+		far := contest{f: counted, row: d.rowwise(t, d.through(t, door.addr)), door: door, counted: counted, n: n, clock: time}
+		c.away, c.slowRows, _ = far.run(t)
 		door.delay.Store(0)
 	}
+	c.megabyte = d.size(t) >> 20
 	return c
 }
 
 // network is the way to a database in another zone and back.
 const network = 500 * time.Microsecond
 
-// compare takes batches of every size, beside updates row by row.
-func compare(t testing.TB, f *lambdaruntime.Runtime, row func([]string, time.Time) time.Duration, door *proxy, counted *lambdaruntime.Runtime,
-	n consumerSizes, c *clock) (list []batched, rowwise float64) {
+// touch writes to every page of the table, of which none has only twenty rows.
+func (d database) touch(t testing.TB, at time.Time) {
 	t.Helper()
-	var rates []float64
+	every := "UPDATE users SET last_login_at = ? WHERE id % 20 = 0"
+	if d.kind == "postgres" {
+		every = "UPDATE users SET last_login_at = $1 WHERE id % 20 = 0"
+	}
+	d.exec(t, every, at)
+}
+
+// size is that of the table with its indexes, in bytes.
+func (d database) size(t testing.TB) int {
+	t.Helper()
+	if d.kind == "postgres" {
+		return d.number(t, "SELECT pg_total_relation_size('users')")
+	}
+	return d.number(t, "SELECT data_length + index_length FROM information_schema.tables WHERE table_schema = database() AND table_name = 'users'")
+}
+
+// contest is the consumer beside what could be done instead.
+type contest struct {
+	f        *lambdaruntime.Runtime
+	oneByOne *lambdaruntime.Runtime // the same with a statement for each message; nil is none
+	row      func([]string, time.Time) time.Duration
+	door     *proxy                 // before the database
+	counted  *lambdaruntime.Runtime // the consumer through it
+	n        consumerSizes
+	clock    *clock
+}
+
+// run takes batches of every size.
+func (c contest) run(t testing.TB) (list []batched, rowwise, oneByOne float64) {
+	t.Helper()
+	var rates, ones []float64
 	for _, size := range batchSizes {
-		b := batched{size: size, statements: statements(t, door, counted, size, n.users, c)}
-		b.rows, b.ratio = pairs(t, f, row, size, n, c, &rates)
+		b := batched{size: size, statements: statements(t, c.door, c.counted, size, c.n.users, c.clock)}
+		c.pairs(t, &b, &rates, &ones)
 		list = append(list, b)
 	}
-	return list, median(rates)
+	return list, median(rates), median(ones)
 }
 
 // statements counts the turns of one batch, on a connection that is there.
@@ -226,18 +271,25 @@ func statements(t testing.TB, door *proxy, f *lambdaruntime.Runtime, size, users
 	return int(door.turns.Load() - before)
 }
 
-// pairs are a batch and updates row by row, in turns.
-func pairs(t testing.TB, f *lambdaruntime.Runtime, row func([]string, time.Time) time.Duration, size int, n consumerSizes,
-	c *clock, rates *[]float64) (rows, ratio float64) {
+// pairs are a batch and the others, in turns.
+func (c contest) pairs(t testing.TB, b *batched, rates, ones *[]float64) {
 	t.Helper()
-	var batch, ratios []float64
-	for range n.pairs {
-		perBatch := consume(t, f, some(size, n.users), c.next()).Seconds() / float64(size)
-		perRow := row(some(n.rowwise, n.users), c.next()).Seconds() / float64(n.rowwise)
+	var batch, ratios, overOnes []float64
+	for range c.n.pairs {
+		perBatch := consume(t, c.f, some(b.size, c.n.users), c.clock.next()).Seconds() / float64(b.size)
+		perRow := c.row(some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
 		batch, ratios = append(batch, 1/perBatch), append(ratios, perRow/perBatch)
 		*rates = append(*rates, 1/perRow)
+		if c.oneByOne == nil {
+			continue
+		}
+		perOne := consume(t, c.oneByOne, some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
+		overOnes, *ones = append(overOnes, perOne/perBatch), append(*ones, 1/perOne)
 	}
-	return median(batch), median(ratios)
+	b.rows, b.ratio = median(batch), median(ratios)
+	if c.oneByOne != nil {
+		b.overOneByOne = median(overOnes)
+	}
 }
 
 // flatCost is microseconds for a message in a table of so many users.
@@ -249,4 +301,28 @@ func flatCost(t testing.TB, f *lambdaruntime.Runtime, users int, n consumerSizes
 		costs = append(costs, float64(took.Microseconds())/float64(min(n.flatBatch, users)))
 	}
 	return median(costs)
+}
+
+// flush is what a commit waits for at least: 8 KB written to the servers' disk
+// and flushed.
+func flush(t testing.TB) time.Duration {
+	t.Helper()
+	f, err := os.CreateTemp("", "sso-bench-flush") // where realtest keeps the servers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = f.Close(), os.Remove(f.Name()) }()
+	var list times
+	page := make([]byte, 8<<10)
+	for range 200 {
+		began := time.Now()
+		if _, err := f.WriteAt(page, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, time.Since(began))
+	}
+	return list.p50()
 }

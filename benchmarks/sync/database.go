@@ -36,7 +36,8 @@ const password = "not a secret"
 
 // servers run until the process ends, since they take seconds to start. They
 // flush every commit to the disk, as they do unless told otherwise: tests turn
-// that off, but it is much of what a sign-up costs.
+// that off, but it is much of what a sign-up costs. They keep as much in memory
+// as RDS lets a server of 2 GB.
 var servers struct {
 	postgres func() *realtest.PostgresServer
 	mariaDB  func() *realtest.MariaDBServer
@@ -45,7 +46,8 @@ var servers struct {
 // share has the servers end with t.
 func share(t testing.TB) {
 	servers.postgres = sync.OnceValue(func() *realtest.PostgresServer {
-		return realtest.NewPostgres(t, realtest.PostgresSetting("fsync", "on"), realtest.PostgresSetting("full_page_writes", "on"))
+		return realtest.NewPostgres(t, realtest.PostgresSetting("fsync", "on"), realtest.PostgresSetting("full_page_writes", "on"),
+			realtest.PostgresSetting("shared_buffers", "512MB"))
 	})
 	servers.mariaDB = sync.OnceValue(func() *realtest.MariaDBServer {
 		return realtest.NewMariaDB(t, realtest.MariaDBSetting("innodb-flush-log-at-trx-commit", "1"), realtest.MariaDBSetting("innodb-doublewrite", "ON"),

@@ -12,8 +12,8 @@ import (
 
 // overCalls is PostConfirmation beside the two calls that it cannot do without.
 type overCalls struct {
-	handler, queued, split, bare   times   // queued: with the SQS server under Node
-	ratio, queuedRatio, splitRatio float64 // medians over pairs of slices
+	handler, split, bare times
+	ratio, splitRatio    float64 // medians over pairs of slices
 }
 
 // measureOverCalls runs slices of PostConfirmation in turns: through the real
@@ -27,10 +27,8 @@ func measureOverCalls(t testing.TB, d database, pairs, slice int, away time.Dura
 	who := &subjects{}
 	who.last.Store(1_000_000)
 	probe := newStack(t, stackConfig{name: "probe", database: d, proxied: true}, who)
-	quick := quickQueue(t)
-	single := newStack(t, stackConfig{name: "single", database: d, sqs: quick, counted: away > 0, away: away}, who)
-	behind := newStack(t, stackConfig{name: "single", database: d, counted: away > 0, away: away}, who)
-	split := newStack(t, stackConfig{name: "split", database: d, split: true, sqs: quick, counted: away > 0, away: away}, who)
+	single := newStack(t, stackConfig{name: "single", database: d, counted: away > 0, away: away}, who)
+	split := newStack(t, stackConfig{name: "split", database: d, split: true, counted: away > 0, away: away}, who)
 	bare := newPool(t)
 	cognitoURL := bare.URL()
 	if away > 0 {
@@ -50,21 +48,19 @@ func measureOverCalls(t testing.TB, d database, pairs, slice int, away time.Dura
 	}
 	for range 3 { // connections, and what Go has to warm up
 		run(single.pool, single.fn, slice)
-		run(behind.pool, behind.fn, slice)
 		run(split.pool, split.fn, slice)
 		run(bare, bareFn, slice)
 	}
 	var o overCalls
-	var ratios, queues, splits []float64
+	var ratios, splits []float64
 	for range pairs {
 		h, b := run(single.pool, single.fn, slice), run(bare, bareFn, slice)
-		q, s := run(behind.pool, behind.fn, slice), run(split.pool, split.fn, slice)
-		o.handler, o.bare, o.queued, o.split = append(o.handler, h...), append(o.bare, b...), append(o.queued, q...), append(o.split, s...)
-		queues = append(queues, float64(q.p50())/float64(b.p50()))
+		s := run(split.pool, split.fn, slice)
+		o.handler, o.bare, o.split = append(o.handler, h...), append(o.bare, b...), append(o.split, s...)
 		ratios = append(ratios, float64(h.p50())/float64(b.p50()))
 		splits = append(splits, float64(s.p50())/float64(b.p50()))
 	}
-	o.ratio, o.queuedRatio, o.splitRatio = median(ratios), median(queues), median(splits)
+	o.ratio, o.splitRatio = median(ratios), median(splits)
 	return o
 }
 

@@ -29,7 +29,6 @@ type stackConfig struct {
 	split    bool          // sso-dbsync is between
 	proxied  bool          // the way to the database can be counted and broken
 	counted  bool          // calls of AWS are counted
-	sqs      string        // endpoint; defaults to the real server's
 	away     time.Duration // what each call of AWS takes longer, where they are counted
 	program  string        // defaults to trigger
 	at       int           // how many processes; defaults to 1
@@ -49,9 +48,6 @@ func newStack(t testing.TB, cfg stackConfig, who *subjects) *stack {
 		addr = s.door.addr
 	}
 	cognitoURL, sqsURL := s.pool.URL(), sqs.URL
-	if cfg.sqs != "" {
-		sqsURL = cfg.sqs
-	}
 	if cfg.counted {
 		s.api, s.sqs = newAWSProxy(t, cognitoURL, cfg.away), newAWSProxy(t, sqsURL, cfg.away)
 		cognitoURL, sqsURL = s.api.URL, s.sqs.URL

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,14 +36,14 @@ func TestCounts(t *testing.T) {
 		for _, split := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s split=%v", kind.name, split), func(t *testing.T) {
 				c := count(t, stackConfig{name: "it", database: kind.open(t), split: split}, n)
-				up, in := asked{database: 1, cognito: 1, sqs: 1}, asked{sqs: 1}
+				up, in := asked{database: 1, cognito: 1}, asked{sqs: 1}
 				if kind.name == "PostgreSQL" {
 					up.statements = 1
 				}
 				if c.up != up || c.in != in {
 					t.Errorf("a sign-up asks %+v, a sign-in %+v", c.up, c.in)
 				}
-				if c.tokens != 2*n || c.rows != n+1 || c.unlinked != 0 || c.queued != 2*n+1 {
+				if c.tokens != 2*n || c.rows != n+1 || c.unlinked != 0 || c.queued != n {
 					t.Errorf("%+v", c)
 				}
 			})
@@ -60,8 +60,8 @@ func TestCountersNotice(t *testing.T) {
 	before := s.asked()
 	event, _ := s.pool.confirmation(t, s.who.next())
 	invoke(t, s.fn, event)
-	invoke(t, s.fn, event) // Cognito calls again: a statement, and no second write
-	if got := s.asked().since(before); got != (asked{2, 2, 1, 2}) {
+	invoke(t, s.fn, event) // Cognito calls again: a statement, no second write, and a message
+	if got := s.asked().since(before); got != (asked{2, 2, 1, 1}) {
 		t.Errorf("twice asks %+v", got)
 	}
 	other := newStack(t, stackConfig{name: "other", database: d, proxied: true, counted: true, program: blocking}, s.who)
@@ -111,13 +111,43 @@ func TestConsumer(t *testing.T) {
 				t.Fatalf("%+v", c)
 			}
 			for _, b := range c.batches {
-				if b.statements != 1 || !(b.rows > 0) || !(b.ratio > 0) {
+				if b.statements != 1 || !(b.rows > 0) || !(b.ratio > 0) || !(b.overOneByOne > 0) {
 					t.Errorf("%+v", b)
 				}
+			}
+			if len(c.flat) != 1 || c.flat[0].users != 1000 || !(c.flat[0].first > 0) || !(c.flat[0].again > 0) || !(c.oneByOne > 0) {
+				t.Errorf("%+v", c)
 			}
 			// The largest batch was of all users.
 			if n := d.number(t, "SELECT count(*) FROM users WHERE last_login_at IS NOT NULL"); n != 1000 {
 				t.Errorf("%d rows written", n)
+			}
+		})
+	}
+}
+
+// The function that the consumer is compared with asks the database for each
+// message; and touch leaves no page out.
+func TestConsumerPeers(t *testing.T) {
+	const users = 3000
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			d, c := kind.open(t), newClock()
+			d.fill(t, 0, users)
+			door := newProxy(t, d)
+			one := start(t, signins, 1, append(d.env(door.addr), "SSO_MAX_BATCH=1")...)
+			if n := statements(t, door, one, 7, users, c); n != 7 {
+				t.Errorf("%d statements for 7 messages", n)
+			}
+			d.touch(t, c.next())
+			if n := d.number(t, "SELECT count(*) FROM users WHERE last_login_at IS NOT NULL"); n < users/20 || n > users/20+8 {
+				t.Errorf("%d rows of %d are touched", n, users)
+			}
+			if d.kind != "postgres" {
+				return
+			}
+			if n := d.number(t, "SELECT count(*) FROM (SELECT FROM users GROUP BY split_part(ctid::text, ',', 1) HAVING max(last_login_at) IS NULL) AS page"); n != 0 {
+				t.Errorf("%d pages are not touched", n)
 			}
 		})
 	}

@@ -123,8 +123,8 @@ func (t rawTable) tryWrite(ctx context.Context) error {
 	return err
 }
 
-// lastLoginWritten: the consumer writes the time of the sign-in itself, for the
-// first one and for later ones.
+// lastLoginWritten: the time of the first sign-in is written with the row, so it
+// is there at once. Those of later ones the consumer writes, each its own.
 func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 	who := newGooglePerson("Last Login")
 	var last time.Time
@@ -135,6 +135,9 @@ func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 			return "", err
 		}
 		ended := time.Now()
+		if row, err := c.rowOf(ctx, who); visit == "first" && (err != nil || row.lastLogin.IsZero()) {
+			return "", fmt.Errorf("the first sign-in was not written with the row (%v)", err)
+		}
 		written, err := c.lastLoginAfter(ctx, who, last)
 		if err != nil {
 			return "", fmt.Errorf("%s sign-in: %w", visit, err)

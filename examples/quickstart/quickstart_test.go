@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
@@ -27,7 +28,7 @@ func freePorts(t *testing.T) worldConfig {
 	t.Helper()
 	return worldConfig{
 		dir: t.TempDir(), poolAddr: "127.0.0.1:0", boardAddr: "localhost:0", deskAddr: "localhost:0",
-		log: slog.New(slog.DiscardHandler),
+		log: slog.New(slog.NewTextHandler(secretscan.Writer("a log of the quickstart"), nil)),
 	}
 }
 
@@ -109,6 +110,7 @@ func TestCheckGoesRed(t *testing.T) {
 		{"first-token-has-userid", "no trigger does anything", sabotage{triggers: skip("")}, "rows"},
 		{"second-app-no-second-login", "the desk always asks", sabotage{handler: alwaysAsk}, "the pool asked"},
 		{"signin-queued-not-waited", "the trigger writes to the table", sabotage{signIns: synchronous}, "waits"},
+		{"last-login-written", "the first sign-in waits in the queue", sabotage{store: storeThat(forgetsTime)}, "not written with the row"},
 		{"last-login-written", "messages are lost", sabotage{signIns: lost}, "did not move"},
 		{"last-login-written", "the time is that of another moment", sabotage{signIns: late}, "last_login_at says"},
 		{"logout-ends-session", "sessions are not deleted", sabotage{sessions: immortal(true)}, "sign out here"},
@@ -344,6 +346,14 @@ func storeThat(ensure func(users.Store, context.Context, users.Identity) (users.
 func forgetsProvider(s users.Store, ctx context.Context, id users.Identity) (users.Result, error) {
 	id.Provider, id.Subject = "", ""
 	return s.Ensure(ctx, id)
+}
+
+// forgetsTime is a store of an older version.
+func forgetsTime(s users.Store, ctx context.Context, id users.Identity) (users.Result, error) {
+	id.At = time.Time{}
+	got, err := s.Ensure(ctx, id)
+	time.Sleep(100 * time.Millisecond) // the message comes after the check has looked
+	return got, err
 }
 
 func refuses(users.Store, context.Context, users.Identity) (users.Result, error) {

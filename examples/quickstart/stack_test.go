@@ -16,6 +16,7 @@ import (
 
 	"github.com/ssu-itsupport/cognito-sso/internal/lambdaruntime"
 	"github.com/ssu-itsupport/cognito-sso/internal/realtest"
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
 )
@@ -259,7 +260,7 @@ var binaries = sync.OnceValues(func() (dir string, err error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := secretscan.Main(m)
 	if builtIn != "" {
 		_ = os.RemoveAll(builtIn)
 	}

@@ -212,19 +212,22 @@ func TestStackProcessDiesInSignUp(t *testing.T) {
 	}
 }
 
-// The queue is down: sign-ins and sign-ups work as before, and what is lost is
-// counted.
+// The queue is down: sign-ins and sign-ups work as before. The time of a sign-in
+// is lost, and counted; that of a sign-up is in the row.
 func TestStackQueueIsDown(t *testing.T) {
 	t.Parallel()
 	sqs := realtest.NewSQS(t)
 	s := newStack(t, stackConfig{split: true, database: stackDatabases["postgres"](t), sqs: sqs})
 	who := newKakaoPerson("Nobody Writes It Down")
+	first := s.mustSignIn(t, who)
 	s.mustSignIn(t, who)
-	s.awaitLogin(t, who, time.Time{})
+	s.awaitLogin(t, who, first.lastLogin.Time)
 	sqs.Stop()
 	s.mustSignIn(t, who)
-	s.mustSignIn(t, newGooglePerson("New at That Time"))
-	await(t, "two lost sign-ins are not counted", func() (bool, error) {
+	if row := s.mustSignIn(t, newGooglePerson("New at That Time")); row.lastLogin.IsZero() {
+		t.Error("who signs up has no last login")
+	}
+	await(t, "the lost sign-in is not counted", func() (bool, error) {
 		lost, counted := 0, 0.0
 		for _, l := range s.edge.lines() {
 			if l["sign_in_lost"] == true {
@@ -234,7 +237,7 @@ func TestStackQueueIsDown(t *testing.T) {
 				counted += n
 			}
 		}
-		return lost == 2 && counted == 2, nil
+		return lost == 1 && counted == 1, nil
 	})
 	s.wantNobodyLost(t)
 }
@@ -352,7 +355,10 @@ func TestStackMove(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, stackConfig{split: true, database: database(t)})
 			who := newKakaoPerson("Deleted and Back")
+			first := s.mustSignIn(t, who)
 			before := s.mustSignIn(t, who)
+			s.awaitLogin(t, who, first.lastLogin.Time)
+			began := time.Now()
 			if _, err := s.cognito.AdminDeleteUser(t.Context(), &cognitoidentityprovider.AdminDeleteUserInput{
 				UserPoolId: aws.String(s.pool.ID()), Username: aws.String(who.provider + "_" + who.subject),
 			}); err != nil {
@@ -361,6 +367,9 @@ func TestStackMove(t *testing.T) {
 			after := s.mustSignIn(t, who)
 			if after.id != before.id || after.sub == before.sub {
 				t.Errorf("row %d with sub %s, then %d with %s", before.id, before.sub, after.id, after.sub)
+			}
+			if after.lastLogin.Before(began.Add(-time.Millisecond)) {
+				t.Errorf("the new sub came after %s, and the row says %s", began, after.lastLogin.Time)
 			}
 			var moves int
 			var id, provider, from, to string
@@ -426,6 +435,10 @@ func TestStackReconcile(t *testing.T) {
 				var rows []tableRow
 				for _, who := range people {
 					rows = append(rows, s.mustSignIn(t, who))
+					if who == people[0] { // so that the queue has had work, too
+						s.mustSignIn(t, who)
+						s.awaitLogin(t, who, rows[0].lastLogin.Time)
+					}
 				}
 				s.wantNobodyLost(t)
 				s.setUserID(t, people[0], strconv.FormatInt(rows[1].id, 10)) // somebody else's

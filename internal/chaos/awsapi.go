@@ -133,9 +133,8 @@ func (w *world) serveSQS(r *http.Request) (*http.Response, error) {
 	}
 	fails, lost := w.strikes(dice, QueueFails), w.strikes(dice, QueueAnswer)
 	anyway := dice.IntN(2) == 0
-	if w.truth.attempted(in.MessageBody).Abs() > time.Second {
-		w.happens(ClockSkew)
-	}
+	w.truth.attempted(in.MessageBody)
+	c.tellsTime()
 	if err := nap(r.Context(), before); err != nil {
 		if anyway { // the sender gave up, the queue did not
 			w.queue.take(c, in.MessageBody)

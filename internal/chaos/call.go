@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // call is one run of a function: an attempt of a trigger, or a batch of
@@ -14,6 +15,9 @@ type call struct {
 	w      *world
 	name   string  // unique in the run, and the same in every run of the seed
 	person *person // nil for a batch
+
+	// skew is how wrong the clock of the function is; set before it begins.
+	skew time.Duration
 
 	// down says whether the database is there at all.
 	down func() bool
@@ -53,5 +57,12 @@ func (c *call) dice(step string) *rand.Rand {
 func (c *call) note(format string, args ...any) {
 	if c.person != nil {
 		c.person.note(c.w, "  %s: %s", c.name, fmt.Sprintf(format, args...))
+	}
+}
+
+// tellsTime counts a time that the function gives away, if it is a wrong one.
+func (c *call) tellsTime() {
+	if c.skew != 0 {
+		c.w.happens(ClockSkew)
 	}
 }

@@ -128,7 +128,11 @@ func (f *flow) confirm(a *account) error {
 	const post = "PostConfirmation_ConfirmSignUp"
 	f.w.signUps.Add(1)
 	f.p.note(f.w, "%s: user %s made", f.name, a.sub)
+	began := time.Now()
 	_, err := f.invoke(post, userEvent(post, a.username, f.w.pool.snapshot(a)))
+	if err == nil {
+		f.w.truth.confirmed(a.sub, began)
+	}
 	return err
 }
 

@@ -102,6 +102,7 @@ type function struct {
 }
 
 func (fn *function) run(c *call, ev json.RawMessage, start, limit time.Duration) outcome {
+	c.skew = fn.skew
 	ctx := c.in(context.Background())
 	_ = nap(ctx, start)
 	ctx, cancel := context.WithTimeout(ctx, limit)

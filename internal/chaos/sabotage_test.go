@@ -36,6 +36,8 @@ func TestTheSuiteCanSee(t *testing.T) {
 		{"linking takes name and email from the pool", chaos.Lost, store(func(b *broken) { b.ensure = overwrites })},
 		{"the newest message wins, not the newest time", chaos.MovedBack, store(func(b *broken) { b.record = lastOneWins })},
 		{"the consumer takes the time of its own clock", chaos.MovedBack, store(func(b *broken) { b.record = ownClock })},
+		{"the first sign-in is not written with the row", chaos.Lost, store(func(b *broken) { b.ensure = forgetsTime })},
+		{"linking and moving set the last login, whatever it is", chaos.MovedBack, store(func(b *broken) { b.ensure = overwritesTime })},
 		{"errors of ensure are ignored", chaos.Lost, breaks(chaos.Break{Triggers: ignoresErrors})},
 		{"the attribute is never written", chaos.Drift, breaks(chaos.Break{Attributes: writesNothing})},
 		{"the attribute goes to somebody else", chaos.Wrong, breaks(chaos.Break{Attributes: writesElsewhere()})},
@@ -186,6 +188,22 @@ func overwrites(b *broken, ctx context.Context, id users.Identity) (users.Result
 	got, err := b.Store.Ensure(ctx, id)
 	if err == nil {
 		_, err = b.db.ExecContext(ctx, "UPDATE users SET name = ?, email = ? WHERE id = ?", id.Name, id.Email, got.ID)
+	}
+	return got, err
+}
+
+// forgetsTime says that it wrote the time, and did not.
+func forgetsTime(b *broken, ctx context.Context, id users.Identity) (users.Result, error) {
+	id.At = time.Time{}
+	got, err := b.Store.Ensure(ctx, id)
+	got.SignInRecorded = got.Outcome != users.Existing
+	return got, err
+}
+
+func overwritesTime(b *broken, ctx context.Context, id users.Identity) (users.Result, error) {
+	got, err := b.Store.Ensure(ctx, id)
+	if err == nil && got.SignInRecorded {
+		_, err = b.db.ExecContext(ctx, "UPDATE users SET last_login_at = ? WHERE id = ?", stamp(id.At), got.ID)
 	}
 	return got, err
 }

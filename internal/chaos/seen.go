@@ -28,7 +28,8 @@ func (s *seen) result(r lambda.Result) {
 	if r.User != "" {
 		s.add("rows "+string(r.User), 1)
 	}
-	for what, yes := range map[string]bool{"attributes healed": r.Healed, "attributes not written": r.AttributeFailed, "sign-ins not queued": r.SignInLost} {
+	for what, yes := range map[string]bool{"attributes healed": r.Healed, "attributes not written": r.AttributeFailed, "sign-ins not queued": r.SignInLost,
+		"sign-ins written with the row": r.SignInRecorded} {
 		if yes {
 			s.add(what, 1)
 		}

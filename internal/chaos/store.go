@@ -17,7 +17,16 @@ type faultyStore struct {
 
 // Ensure implements [users.Store].
 func (s *faultyStore) Ensure(ctx context.Context, id users.Identity) (users.Result, error) {
-	return breaking(ctx, s.w, "ensure", func(ctx context.Context) (users.Result, error) { return s.Store.Ensure(ctx, id) })
+	if c := callOf(ctx); c != nil && !id.At.IsZero() {
+		c.tellsTime()
+	}
+	return breaking(ctx, s.w, "ensure", func(ctx context.Context) (users.Result, error) {
+		got, err := s.Store.Ensure(ctx, id)
+		if err != nil || got.Outcome != users.Existing { // then it has written nothing
+			s.w.truth.tried(id.Sub, id.At)
+		}
+		return got, err
+	})
 }
 
 // IDBySub implements [users.Store].

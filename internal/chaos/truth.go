@@ -12,6 +12,12 @@ type truth struct {
 	newest map[string]time.Time
 	// kept are the messages that the queue took, by sub.
 	kept map[string][]sent
+	// unsent are the messages that it did not take, by sub: nobody knows of
+	// these sign-ins, which is the one way to lose one.
+	unsent map[string]map[string]bool
+	// signedUp is when the sign-up began that ended well, by sub. From then on
+	// the row has a last login.
+	signedUp map[string]time.Time
 	// missed is when a store last said that it does not know the sub.
 	missed map[string]time.Time
 	// welcomed is when the sub first got a token.
@@ -32,22 +38,39 @@ type token struct {
 }
 
 func newTruth() *truth {
-	return &truth{newest: map[string]time.Time{}, kept: map[string][]sent{}, missed: map[string]time.Time{}, welcomed: map[string]time.Time{}}
+	return &truth{newest: map[string]time.Time{}, kept: map[string][]sent{}, unsent: map[string]map[string]bool{},
+		signedUp: map[string]time.Time{}, missed: map[string]time.Time{}, welcomed: map[string]time.Time{}}
 }
 
-// attempted notes a message that somebody tries to send, and returns how far
-// its time is from the true one.
-func (t *truth) attempted(raw string) (skew time.Duration) {
+// attempted notes a message that somebody tries to send.
+func (t *truth) attempted(raw string) {
 	b, ok := readBody(raw)
 	if !ok {
-		return 0
+		return
 	}
+	t.tried(b.Sub, b.At)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b.At.After(t.newest[b.Sub]) {
-		t.newest[b.Sub] = b.At
+	if t.unsent[b.Sub] == nil {
+		t.unsent[b.Sub] = map[string]bool{}
 	}
-	return time.Until(b.At)
+	t.unsent[b.Sub][raw] = true
+}
+
+// tried notes a time that somebody tried to write, or to send.
+func (t *truth) tried(sub string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.After(t.newest[sub]) {
+		t.newest[sub] = at
+	}
+}
+
+// confirmed notes a sign-up that ended well.
+func (t *truth) confirmed(sub string, began time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.signedUp[sub] = began
 }
 
 // accepted notes a message that the queue took: from now on it must count.
@@ -59,6 +82,7 @@ func (t *truth) accepted(raw string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept[b.Sub] = append(t.kept[b.Sub], sent{b.At, time.Now()})
+	delete(t.unsent[b.Sub], raw)
 }
 
 // unknown notes that a store knew nothing of these subs. That is true of who
@@ -95,6 +119,24 @@ func (t *truth) due(sub string) time.Time {
 	}
 	return due
 }
+
+// first is the last login that the row of a sub must have at least, by its
+// sign-up alone: whichever trigger made the row, its clock was no slower than
+// the slowest. Zero if nobody signed up, or if the queue did not take a message:
+// it may have been that of the sign-up, for a row that was there without a time.
+func (t *truth) first(sub string) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	began, ok := t.signedUp[sub]
+	if !ok || len(t.unsent[sub]) > 0 {
+		return time.Time{}
+	}
+	return began.Add(-slowestClock)
+}
+
+// slowestClock is more than any clock of skews is behind, and than a second tab
+// may be ahead of the sign-up.
+const slowestClock = 2 * time.Minute
 
 // most is the last login that the row of these subs may have at most.
 func (t *truth) most(subs []string) time.Time {

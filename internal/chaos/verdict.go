@@ -13,8 +13,8 @@ type Counter string
 // The counters of the last line.
 const (
 	// Lost: somebody cannot get in or has no row, a token has no userId, an
-	// old row or what it held is gone, or a sign-in that the queue took is
-	// nowhere.
+	// old row or what it held is gone, or a sign-in that the queue took, or a
+	// sign-up that ended well, is nowhere.
 	Lost Counter = "lost"
 	// Doubled: two rows for one sub, or for one id at a provider, or for
 	// nobody at all.
@@ -221,6 +221,9 @@ func (j *judge) login(p *person, a *account, r row) {
 	}
 	if due := j.w.truth.due(a.sub); r.login.Before(due.Add(-time.Microsecond)) {
 		j.say(Lost, p, "row %d has the last login %v, and the queue took one of %v", r.id, r.login, due)
+	}
+	if first := j.w.truth.first(a.sub); r.login.Before(first) {
+		j.say(Lost, p, "row %d has the last login %v, and the sign-up was after %v", r.id, r.login, first)
 	}
 }
 

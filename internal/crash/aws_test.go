@@ -12,7 +12,8 @@ import (
 
 // startAWS is the AWS of sso-trigger: Lambda's Invoke API before the
 // environments of sso-dbsync, the API of the user pool, and SQS, of which it
-// notes what the queue was sent and what it took.
+// notes what the queue was sent and what it took. Of sso-dbsync it notes the
+// sign-ins that it is to write with a row.
 func startAWS(t *testing.T, w *world) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -37,6 +38,7 @@ func (w *world) invokeDbsync(out http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller is gone
 	}
+	w.truth.asked(payload)
 	a, err := w.dbsync.invoke(r.Context(), payload)
 	if err != nil {
 		http.Error(out, `{"message":"gone"}`, http.StatusInternalServerError)

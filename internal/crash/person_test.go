@@ -25,9 +25,10 @@ type person struct {
 	// attribute is the pool's custom:userId; ids are all that anybody was told.
 	attribute            string
 	ids                  []string
-	known                bool        // an id was told, so there must be a row
-	sent                 []time.Time // sign-ins that somebody tried to send
-	due                  time.Time   // the newest that must be recorded
+	known                bool            // an id was told, so there must be a row
+	sent                 []time.Time     // sign-ins that somebody tried to send, or to write with the row
+	unsent               map[string]bool // messages that the queue did not take
+	due                  time.Time       // the newest that must be recorded
 	confirming, signedUp bool
 	signIns              int
 	out                  bool // could not sign in when nothing was broken any more
@@ -44,7 +45,7 @@ type legacy struct {
 func newPerson(seed uint64, n int, began time.Time) *person {
 	r := rand.New(rand.NewPCG(seed, uint64(n)+1))
 	p := &person{
-		n: n, began: began, provider: "Kakao", subject: fmt.Sprint(4_000_000_000 + n), email: fmt.Sprintf("family-%d@example.test", n/4),
+		n: n, began: began, unsent: map[string]bool{}, provider: "Kakao", subject: fmt.Sprint(4_000_000_000 + n), email: fmt.Sprintf("family-%d@example.test", n/4),
 		sub: fmt.Sprintf("%08x-0000-4000-8000-%012x", r.Uint32(), n), visits: r.IntN(3), twice: r.IntN(5) == 0,
 	}
 	switch kind := r.IntN(10); {

@@ -36,6 +36,7 @@ func TestTheCrashTestCanSee(t *testing.T) {
 		{"the id is told before it is committed", lost, broken(dbsyncName, answerFirst, nil)},
 		{"the id is that of the newest row", wrong, broken(dbsyncName, newestRow, nil)},
 		{"linking makes a new row of the old one", lost, broken(dbsyncName, newForOld, nil)},
+		{"the first sign-in is not written with the row", undelivered, broken(dbsyncName, noTime, nil)},
 		{"the newest message wins, not the newest time", movedBack, broken(signInsName, lastOneWins, nil)},
 		{"the consumer takes the time of its own clock", movedBack, broken(signInsName, ownClock, nil)},
 		{"the consumer answers first, and writes then", undelivered, broken(signInsName, answerFirst, nil)},
@@ -74,6 +75,7 @@ const (
 	answerFirst    = "answer first"
 	newestRow      = "newest row"
 	newForOld      = "new for old"
+	noTime         = "no time"
 	lastOneWins    = "last one wins"
 	ownClock       = "own clock"
 )
@@ -148,7 +150,7 @@ func (b *brokenStore) Ensure(ctx context.Context, who users.Identity) (users.Res
 	if err != nil {
 		return users.Result{}, fmt.Errorf("%w: %w", users.ErrUnavailable, err)
 	}
-	return users.Result{ID: found, Outcome: users.Created}, nil
+	return users.Result{ID: found, Outcome: users.Created, SignInRecorded: b.mistake == noTime}, nil
 }
 
 // number is the id at the provider in the type of its column.

@@ -47,13 +47,31 @@ func (t *truth) message(raw string) (*person, time.Time) {
 
 func (t *truth) attempted(raw string) {
 	if p, at := t.message(raw); p != nil {
+		p.change(func() {
+			p.sent = append(p.sent, at)
+			p.unsent[raw] = true
+		})
+	}
+}
+
+// asked notes the sign-in of a request to sso-dbsync, which is written if the
+// row becomes the person's by it.
+func (t *truth) asked(request []byte) {
+	var r struct {
+		Op   string          `json:"op"`
+		Args json.RawMessage `json:"args"`
+	}
+	if json.Unmarshal(request, &r) != nil || r.Op != "ensure" {
+		return
+	}
+	if p, at := t.message(string(r.Args)); p != nil && !at.IsZero() {
 		p.change(func() { p.sent = append(p.sent, at) })
 	}
 }
 
 // accepted notes what the queue took. It must be recorded, but for a sign-in of
 // somebody who was told no id yet, and whose row may come only later.
-// PostConfirmation sends one when it has the row.
+// PostConfirmation sends one when it found the row, and did not make it.
 func (t *truth) accepted(raw string) {
 	p, at := t.message(raw)
 	if p == nil {
@@ -61,6 +79,7 @@ func (t *truth) accepted(raw string) {
 	}
 	p.note("the queue took the sign-in of %s", at.Format(clock))
 	p.change(func() {
+		delete(p.unsent, raw)
 		if (p.known || p.confirming) && at.After(p.due) {
 			p.due = at
 		}

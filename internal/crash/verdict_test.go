@@ -21,7 +21,8 @@ const (
 	wrong counter = "wrong"
 	// movedBack: a last login became older, or is one that nobody sent.
 	movedBack counter = "moved_back"
-	// undelivered: a sign-in that the queue took is not recorded.
+	// undelivered: a sign-in that the queue took is not recorded, or none of
+	// somebody who signed up.
 	undelivered counter = "undelivered"
 )
 
@@ -154,6 +155,9 @@ func (r *report) logins(people []*person, rows []row) {
 		}
 		if login.Add(rounding).Before(p.due) {
 			r.say(undelivered, p, "the last login is %s, and the queue took one of %s", login.UTC().Format(clock), p.due.Format(clock))
+		}
+		if p.signedUp && login.IsZero() && len(p.unsent) == 0 {
+			r.say(undelivered, p, "signed up, and has no last login")
 		}
 		if !login.IsZero() && !slices.ContainsFunc(p.sent, func(at time.Time) bool { return at.Sub(login).Abs() <= rounding }) {
 			r.say(movedBack, p, "the last login is %s, which nobody sent", login.UTC().Format(clock))

@@ -2,6 +2,7 @@ package users
 
 import (
 	"fmt"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -41,15 +42,29 @@ func usable(s string) bool {
 	return true
 }
 
+// SignedIn is id.At in UTC, and whether there is a sign-in to record: not if At
+// is zero, or outside the years 1 to 9999, as in [Latest].
+func (id Identity) SignedIn() (at time.Time, ok bool) {
+	return id.At.UTC(), recordable(id.At)
+}
+
+func recordable(at time.Time) bool {
+	year := at.UTC().Year()
+	return !at.IsZero() && year >= 1 && year <= 9999
+}
+
+// Usable reports whether a store can record s: not with a sub that
+// [Identity.Validate] refuses, without a time, or with one outside the years 1 to
+// 9999.
+func (s SignIn) Usable() bool { return usable(s.Sub) && recordable(s.At) }
+
 // Latest is the last sign-in of each sub in batch, in the order in which the
-// subs first appear. Sign-ins with an unusable sub (see [Identity.Validate]), with
-// no time, or with one outside the years 1 to 9999 are left out: no store could
-// record them.
+// subs first appear. Those that are not [SignIn.Usable] are left out.
 func Latest(batch []SignIn) []SignIn {
 	at := make(map[string]int, len(batch))
 	out := make([]SignIn, 0, len(batch))
 	for _, s := range batch {
-		if year := s.At.UTC().Year(); !usable(s.Sub) || s.At.IsZero() || year < 1 || year > 9999 {
+		if !s.Usable() {
 			continue
 		}
 		i, seen := at[s.Sub]

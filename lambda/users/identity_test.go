@@ -27,3 +27,26 @@ func TestLatest(t *testing.T) {
 		}
 	}
 }
+
+func TestSignedIn(t *testing.T) {
+	t.Parallel()
+	monday := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for name, row := range map[string]struct {
+		at time.Time
+		ok bool
+	}{
+		"a time":                 {monday, true},
+		"in another time zone":   {monday.In(time.FixedZone("KST", 9*60*60)), true},
+		"none":                   {time.Time{}, false},
+		"the year 0":             {time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC), false},
+		"the last moment":        {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), true},
+		"the year 10000":         {time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		"the year 10000 in UTC":  {time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -2*60*60)), false},
+		"the year 0 but for UTC": {time.Date(0, 12, 31, 23, 0, 0, 0, time.FixedZone("", -2*60*60)), true},
+	} {
+		at, ok := users.Identity{At: row.at}.SignedIn()
+		if ok != row.ok || ok && (!at.Equal(row.at) || at.Location() != time.UTC) {
+			t.Errorf("%s: %v, %v", name, at, ok)
+		}
+	}
+}

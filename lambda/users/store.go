@@ -18,6 +18,9 @@ type Identity struct {
 	Subject string
 	// Email and Name fill a new row. They never identify anybody.
 	Email, Name string
+	// At is when this sign-in was; zero if it is none, and then no time is
+	// recorded. See [Store.Ensure].
+	At time.Time
 }
 
 // Outcome says what Ensure did.
@@ -41,6 +44,10 @@ type Result struct {
 	// ID is the row's primary key as text.
 	ID      string
 	Outcome Outcome
+	// SignInRecorded: the last login of the row is Identity.At by now, or later,
+	// written together with the rest, so there is nothing left to record. Never
+	// with Existing, nor where the table has no column for it.
+	SignInRecorded bool
 }
 
 // SignIn is one sign-in to record.
@@ -95,7 +102,10 @@ var (
 // use and pass the suite in lambda/users/userstest.
 type Store interface {
 	// Ensure returns the one row of id, linking or creating it. It is
-	// idempotent.
+	// idempotent. Where it creates, links or moves the row, it moves its last
+	// login forward to id.At too, never back, in the same statement or
+	// transaction; a row that is there already it leaves alone. A store that
+	// cannot record At does the rest, and does not set Result.SignInRecorded.
 	Ensure(ctx context.Context, id Identity) (Result, error)
 	// IDBySub returns the row id of a sub, or ErrNotFound.
 	IDBySub(ctx context.Context, sub string) (string, error)

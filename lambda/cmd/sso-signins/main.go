@@ -76,7 +76,7 @@ func setUp(ctx context.Context, r *settings.Reader, log *slog.Logger) (function.
 	if err != nil {
 		return function.Function{}, errors.Join(err, store.Close())
 	}
-	return function.Function{Handler: handler.Handle, Connections: store}, nil
+	return function.Function{Handler: handler, Connections: store}, nil
 }
 
 func newHandler(store users.Store, batch int, cfg lambda.SignInsHandlerConfig) (*lambda.SignInsHandler, error) {

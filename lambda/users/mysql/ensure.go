@@ -13,10 +13,20 @@ import (
 type person struct {
 	users.Identity
 	column *column // of the provider; nil for one that is told apart by sub alone
+	at     string  // of the sign-in, for the column of last logins; "" for none
+}
+
+// result is what was done to the row of a person who got it now. The sign-in
+// was written with it.
+func (p person) result(id string, o users.Outcome) users.Result {
+	return users.Result{ID: id, Outcome: o, SignInRecorded: p.at != ""}
 }
 
 func (l *layout) person(id users.Identity) (person, error) {
 	p := person{Identity: id}
+	if at, ok := id.SignedIn(); ok && l.login != nil {
+		p.at, _ = l.login.moment(at)
+	}
 	if err := l.sub.fits(id.Sub); err != nil {
 		return p, fmt.Errorf("sub: %w", err)
 	}
@@ -76,7 +86,7 @@ func (s *Store) ensure(ctx context.Context, c *link, l *layout, p person) (users
 	}
 	done := res.Outcome
 	if res, err = s.resolve(ctx, c, l, p); err == nil && res.Outcome == users.Existing && done != "" {
-		res.Outcome = done
+		return p.result(res.ID, done), nil
 	}
 	return res, err
 }
@@ -94,9 +104,9 @@ func (s *Store) shortNumber(ctx context.Context, c *link, l *layout, p person) (
 	var res users.Result
 	switch changed {
 	case 1:
-		res.Outcome = users.Created
+		res = p.result("", users.Created)
 	case 2: // the server counts a row that it updates instead of inserting twice
-		res.Outcome = users.Linked
+		res = p.result("", users.Linked)
 	}
 	if last <= 0 {
 		return res, nil
@@ -143,10 +153,24 @@ func (l *layout) upsert(p person) *query {
 	left := "CASE WHEN " + theirs + " THEN " + found + " ELSE 0 END"
 	// The comparison is never true; the optimizer cannot know that.
 	q.add(" WHERE CASE WHEN " + free + " THEN 1 ELSE LAST_INSERT_ID(" + left + ") <> " + left + " END")
+	q.add(" ON DUPLICATE KEY UPDATE ")
+	l.signInOf(q, p)
 	sub := l.sub.of(l.table)
-	q.add(" ON DUPLICATE KEY UPDATE " + l.sub.quoted() + " = CASE WHEN LAST_INSERT_ID(CASE WHEN ")
+	q.add(l.sub.quoted() + " = CASE WHEN LAST_INSERT_ID(CASE WHEN ")
 	l.isPerson(q, p)
 	return q.add(" THEN "+l.id.of(l.table)+" ELSE 0 END) > 0 THEN ? ELSE "+sub+" END", l.sub.param(p.Sub))
+}
+
+// signInOf moves the last login of a row that becomes the person's. It stands
+// before the assignment of the sub, since each sees what those before it did.
+func (l *layout) signInOf(q *query, p person) {
+	if p.at == "" {
+		return
+	}
+	login := l.login.of(l.table)
+	q.add(l.login.quoted() + " = CASE WHEN " + noText(l.sub.of(l.table)) + " AND ")
+	l.isPerson(q, p)
+	q.add(" AND ("+login+" IS NULL OR "+login+" < "+timeParam+") THEN "+timeParam+" ELSE "+login+" END, ", p.at, p.at)
 }
 
 // isPerson adds the condition that the row which ON DUPLICATE KEY UPDATE got
@@ -188,6 +212,10 @@ func (l *layout) newRow(p person) (fields string, values *query) {
 			names = append(names, w.col.quoted())
 			values.add(", ?", w.col.param(value))
 		}
+	}
+	if p.at != "" {
+		names = append(names, l.login.quoted())
+		values.add(", "+timeParam, p.at)
 	}
 	if l.created != nil {
 		names = append(names, l.created.quoted())

@@ -51,7 +51,7 @@ func TestRoundTrips(t *testing.T) {
 				{"existing", 1, wants(t, f, kakao("a", 1), users.Existing)},
 				{"created", row.created, wants(t, f, kakao("b", 2), users.Created)},
 				{"existing, created here", 1, wants(t, f, kakao("b", 2), users.Existing)},
-				{"created without provider", row.created, wants(t, f, users.Identity{Sub: "c"}, users.Created)},
+				{"created without provider", row.created, wants(t, f, users.Identity{Sub: "c", At: entered}, users.Created)},
 				{"existing without provider", 1, wants(t, f, users.Identity{Sub: "c"}, users.Existing)},
 				{"sign-ins", 1, func() error {
 					_, err := f.RecordSignIns(t.Context(), []users.SignIn{{Sub: "a", At: time.Now()}, {Sub: "b", At: time.Now()}})
@@ -216,7 +216,7 @@ func TestUniqueEmail(t *testing.T) {
 	t.Parallel()
 	f := setUp(t, strings.Replace(starter, "UNIQUE (kakao_id)", "UNIQUE aaa (email), UNIQUE (name), UNIQUE (kakao_id)", 1)+";"+moves, table.Config{})
 	exec(t, f.db, "INSERT INTO users (kakao_id, email, name) VALUES ('1', 'a@example.test', 'A')")
-	who := users.Identity{Sub: "g", Provider: "Google", Subject: "7", Email: "a@example.test", Name: "A"}
+	who := users.Identity{Sub: "g", Provider: "Google", Subject: "7", Email: "a@example.test", Name: "A", At: entered}
 	got := ensure(t, f, who)
 	if got.ID == "1" || got.Outcome != users.Created {
 		t.Fatalf("Ensure = %+v", got)
@@ -224,10 +224,10 @@ func TestUniqueEmail(t *testing.T) {
 	if again := ensure(t, f, who); again.ID != got.ID || again.Outcome != users.Existing {
 		t.Errorf("Ensure = %+v", again)
 	}
-	if u, err := f.Get(t.Context(), got.ID); err != nil || u.Email != "" || u.Name != "" || u.Sub != "g" {
+	if u, err := f.Get(t.Context(), got.ID); err != nil || u.Email != "" || u.Name != "" || u.Sub != "g" || !u.LastLogin.Equal(entered) {
 		t.Errorf("row = %+v, %v", u, err)
 	}
-	if u, err := f.Get(t.Context(), "1"); err != nil || u.Sub != "" || u.Providers["Google"] != "" || u.Email != "a@example.test" {
+	if u, err := f.Get(t.Context(), "1"); err != nil || u.Sub != "" || u.Providers["Google"] != "" || u.Email != "a@example.test" || !u.LastLogin.IsZero() {
 		t.Errorf("the old row = %+v, %v", u, err)
 	}
 	old := kakao("k", 1)

@@ -207,7 +207,7 @@ func (s *Store) insert(ctx context.Context, c *link, on execer, l *layout, p per
 		}
 		id = strconv.FormatInt(last, 10)
 	}
-	return users.Result{ID: id, Outcome: users.Created}, nil
+	return p.result(id, users.Created), nil
 }
 
 // byID adds the condition that a row has an id that was read from it.
@@ -222,13 +222,24 @@ func (l *layout) byID(q *query, id string) *query {
 // link gives a row without a sub its sub. It says nothing if the row is not so
 // any more.
 func (s *Store) link(ctx context.Context, c *link, on execer, l *layout, p person, r *row) (users.Result, error) {
-	q := newQuery("UPDATE "+l.table+" SET "+l.sub.quoted()+" = ? WHERE ", l.sub.param(p.Sub))
+	q := l.give(p)
 	l.byID(q, r.id).add(" AND " + noText(l.sub.quoted()) + " AND ")
 	changed, _, err := c.exec(ctx, on, p.column.match(q, p.column.quoted(), p.Subject))
 	if err != nil || changed == 0 {
 		return users.Result{}, err
 	}
-	return users.Result{ID: r.id, Outcome: users.Linked}, nil
+	return p.result(r.id, users.Linked), nil
+}
+
+// give begins the statement that gives a row its sub, and moves its last login
+// forward.
+func (l *layout) give(p person) *query {
+	q := newQuery("UPDATE "+l.table+" SET "+l.sub.quoted()+" = ?", l.sub.param(p.Sub))
+	if p.at != "" {
+		login := l.login.quoted()
+		q.add(", "+login+" = CASE WHEN "+login+" IS NULL OR "+login+" < "+timeParam+" THEN "+timeParam+" ELSE "+login+" END", p.at, p.at)
+	}
+	return q.add(" WHERE ")
 }
 
 // attach gives a row that is known by its sub the provider's id.
@@ -243,8 +254,7 @@ func (s *Store) move(ctx context.Context, c *link, tx *sql.Tx, l *layout, p pers
 	if l.cfg.Moved == table.Refuse {
 		return users.Result{}, users.ErrMoveRefused
 	}
-	q := newQuery("UPDATE "+l.table+" SET "+l.sub.quoted()+" = ? WHERE ", l.sub.param(p.Sub))
-	if _, _, err := c.exec(ctx, tx, l.byID(q, r.id)); err != nil {
+	if _, _, err := c.exec(ctx, tx, l.byID(l.give(p), r.id)); err != nil {
 		return users.Result{}, err
 	}
 	record := newQuery("INSERT INTO "+quote(l.cfg.Moves)+" ("+quote(table.MovesUser)+", "+quote(table.MovesProvider)+", "+
@@ -253,5 +263,5 @@ func (s *Store) move(ctx context.Context, c *link, tx *sql.Tx, l *layout, p pers
 	if _, _, err := c.exec(ctx, tx, record); err != nil {
 		return users.Result{}, err
 	}
-	return users.Result{ID: r.id, Outcome: users.Moved}, nil
+	return p.result(r.id, users.Moved), nil
 }

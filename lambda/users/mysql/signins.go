@@ -50,12 +50,12 @@ func (s *Store) record(ctx context.Context, c *link, l *layout, latest []users.S
 	}
 	pairs := make([][2]string, 0, len(latest))
 	for _, v := range latest {
-		at := v.At.UTC().Truncate(l.login.tick())
+		at, held := l.login.moment(v.At)
 		switch {
 		case l.sub.fits(v.Sub) != nil: // no row can have it
 			report.Unknown = append(report.Unknown, v.Sub)
-		case l.login.holds(at):
-			pairs = append(pairs, [2]string{v.Sub, at.Format(timeLayout)})
+		case held:
+			pairs = append(pairs, [2]string{v.Sub, at})
 		}
 	}
 	if len(pairs) == 0 {
@@ -115,6 +115,19 @@ func (l *layout) isSub(table, batch string) string {
 
 // timeLayout is a time in UTC as both servers read and write it.
 const timeLayout = "2006-01-02 15:04:05.000000"
+
+// timeParam makes a time of a parameter in timeLayout.
+const timeParam = "CAST(? AS DATETIME(6))"
+
+// moment is a time as the column holds it, cut to its precision; "" and false
+// for one that it cannot hold.
+func (c column) moment(at time.Time) (text string, held bool) {
+	at = at.UTC().Truncate(c.tick())
+	if !c.holds(at) {
+		return "", false
+	}
+	return at.Format(timeLayout), true
+}
 
 // tick is the column's precision.
 func (c column) tick() time.Duration {

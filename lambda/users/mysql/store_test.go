@@ -149,6 +149,14 @@ func (f fixture) idText(ctx context.Context, id string) string {
 	return id
 }
 
+// SetLastLogin is what the organisation's own programs wrote.
+func (f fixture) SetLastLogin(ctx context.Context, id string, at time.Time) error {
+	l := f.cfg.Table.Complete()
+	set := "UPDATE " + table.Quote("`", l.Name) + " SET " + table.Quote("`", l.LastLogin) + " = ? WHERE " + f.idText(ctx, table.Quote("`", l.ID)) + " = ?" //nolint:gosec // names of this test
+	_, err := f.db.ExecContext(ctx, set, at.UTC().Format("2006-01-02 15:04:05.000000"), id)
+	return err
+}
+
 // Delete removes a row, as the organisation may.
 func (f fixture) Delete(ctx context.Context, id string) error {
 	l := f.cfg.Table.Complete()
@@ -308,5 +316,5 @@ func ensure(t testing.TB, s users.Store, id users.Identity) users.Result {
 }
 
 func kakao(sub string, subject int) users.Identity {
-	return users.Identity{Sub: sub, Provider: "Kakao", Subject: fmt.Sprint(subject)}
+	return users.Identity{Sub: sub, Provider: "Kakao", Subject: fmt.Sprint(subject), At: entered}
 }

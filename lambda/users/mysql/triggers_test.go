@@ -33,12 +33,15 @@ func TestTriggersOnTheTable(t *testing.T) {
 				{"existing", kakao("a", 1), users.Existing},
 				{"created", kakao("b", 2), users.Created},
 				{"existing, created here", kakao("b", 2), users.Existing},
-				{"created without provider", users.Identity{Sub: "c"}, users.Created},
+				{"created without provider", users.Identity{Sub: "c", At: entered}, users.Created},
 				{"moved", kakao("d", 2), users.Moved},
 			} {
 				got := ensure(t, f, step.who)
 				if got.Outcome != step.want {
 					t.Errorf("%s: %+v, want %s", step.name, got, step.want)
+				}
+				if u, err := f.Get(t.Context(), got.ID); err != nil || !u.LastLogin.Equal(entered) || got.SignInRecorded != (step.want != users.Existing) {
+					t.Errorf("%s: %+v, row = %+v, %v", step.name, got, u, err)
 				}
 				if found, err := f.IDBySub(t.Context(), step.who.Sub); err != nil || found != got.ID {
 					t.Errorf("%s: id %s, but the row is %s, %v", step.name, got.ID, found, err)

@@ -127,7 +127,7 @@ func (c *check) users(ctx context.Context) error {
 	needs = append(needs,
 		need{name: t.Email, kinds: texts, what: "text", read: true, add: true},
 		need{name: t.DisplayName, kinds: texts, what: "text", read: true, add: true},
-		need{name: t.LastLogin, kinds: times, what: "timestamp with or without time zone", read: true, over: true},
+		need{name: t.LastLogin, kinds: times, what: "timestamp with or without time zone", read: true, add: true, over: true},
 		need{name: t.Created, kinds: times, what: "timestamp with or without time zone", read: true, add: true, always: true})
 	return c.table(ctx, t.Name, needs)
 }
@@ -207,7 +207,7 @@ func (c *check) unfilled(name string, have []column, needs []need) {
 func (c *check) plans(ctx context.Context) error {
 	s := c.store
 	for _, provider := range append(s.table.ProviderNames(), "") {
-		id := users.Identity{Sub: "s", Provider: provider, Subject: "1", Email: "e", Name: "n"}
+		id := users.Identity{Sub: "s", Provider: provider, Subject: "1", Email: "e", Name: "n", At: s.now()}
 		e, err := s.newEnsure(id)
 		if err != nil {
 			return err

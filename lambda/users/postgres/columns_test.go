@@ -146,15 +146,36 @@ func TestTableWithNothingOptional(t *testing.T) {
 	if err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	id := ensure(t, s, student, users.Created)
+	got, err := s.Ensure(t.Context(), student)
+	if err != nil || got.Outcome != users.Created || got.SignInRecorded {
+		t.Fatalf("Ensure = %+v, %v: there is no column for the sign-in", got, err)
+	}
 	ensure(t, s, student, users.Existing)
 	ensure(t, s, again, users.Created) // a provider without a column is no bond
-	u, err := s.Get(t.Context(), id)
+	u, err := s.Get(t.Context(), got.ID)
 	if err != nil || u.Sub != student.Sub || u.Email != "" || !u.Created.IsZero() || len(u.Providers) != 0 {
 		t.Errorf("row = %+v, %v", u, err)
 	}
 	_, err = s.RecordSignIns(t.Context(), []users.SignIn{{Sub: student.Sub, At: time.Now()}})
 	wantError(t, err, users.ErrSchema)
+}
+
+// Without a column for it the rest of Ensure is the same, whatever becomes of the row.
+func TestTableWithoutLastLogin(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, plainTable, "ALTER TABLE users DROP last_login_at", "INSERT INTO users (kakao_id) VALUES ('4000000001')")
+	s := open(t, config(t, db.dsn, table.Config{LastLogin: table.None}))
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		who  users.Identity
+		want users.Outcome
+	}{{student, users.Linked}, {again, users.Moved}, {again, users.Existing}} {
+		if got, err := s.Ensure(t.Context(), step.who); err != nil || got.Outcome != step.want || got.SignInRecorded {
+			t.Errorf("Ensure = %+v, %v, want %s", got, err, step.want)
+		}
+	}
 }
 
 // A unique index of the organisation is no race, and no reason to link.

@@ -33,7 +33,7 @@ func (s *Store) Ensure(ctx context.Context, id users.Identity) (users.Result, er
 		sql, a := e.statement()
 		if rows, err = s.query(ctx, sql, a); err == nil {
 			if id, v := string(rows[0][1]), verdict(rows[0][0]); id != "" || v.refused() != nil {
-				return v.result(id, op)
+				return e.result(v, id, op)
 			}
 			err = errRace
 		}
@@ -127,12 +127,13 @@ func (v verdict) refused() error {
 	return fmt.Errorf("unknown verdict %q", string(v))
 }
 
-func (v verdict) result(id, op string) (users.Result, error) {
+func (e *ensure) result(v verdict, id, op string) (users.Result, error) {
 	if err := v.refused(); err != nil {
 		return users.Result{}, fmt.Errorf("postgres: %s: %w", op, err)
 	}
 	if v == completed {
 		v = existing
 	}
-	return users.Result{ID: id, Outcome: users.Outcome(v)}, nil
+	_, recorded := e.signedIn()
+	return users.Result{ID: id, Outcome: users.Outcome(v), SignInRecorded: recorded && v != existing}, nil
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -61,14 +62,18 @@ const (
 	ON CONFLICT ({sub}) WHERE {sub} IS NOT NULL DO NOTHING
 )`
 	// u writes both ids into the row, if it is still as it was seen: where
-	// somebody else changed it meanwhile, PostgreSQL looks at the new version.
+	// somebody else changed it meanwhile, PostgreSQL looks at the new version,
+	// which is also what the last login is compared with.
 	update = `, u AS (
-	UPDATE {table} AS t SET {sub} = {=sub}, {provider} = {=subject} FROM d
+	UPDATE {table} AS t SET {sub} = {=sub}, {provider} = {=subject}{login} FROM d
 	WHERE d.verdict IN ('completed', 'linked', 'moved') AND t.{id} = d.id
 		AND coalesce(t.{sub}::text COLLATE "C", '') = d.sub AND {prov} = d.prov
 	RETURNING t.{id} AS id
 )`
-	record = `, m AS (
+	// forward moves the last login of a row that gets the sub; greatest takes
+	// no notice of NULL.
+	forward = `, {lastlogin} = CASE WHEN d.verdict = 'completed' THEN t.{lastlogin} ELSE greatest(t.{lastlogin}, {at}) END`
+	record  = `, m AS (
 	INSERT INTO {moves} ("` + table.MovesUser + `", "` + table.MovesProvider + `", "` + table.MovesFrom + `", "` + table.MovesTo + `", "` + table.MovesAt + `")
 	SELECT u.id::text, {providername!}, d.sub, {sub!}, now() FROM u, d WHERE d.verdict = 'moved'
 )`
@@ -113,8 +118,20 @@ func (e *ensure) names(a *args) *strings.Replacer {
 	}
 	more, theirs := e.decoration(a)
 	columns, values = append(columns, more...), append(values, theirs...)
-	return strings.NewReplacer(append(pairs, "{unique}", unique, "{prov}", prov,
+	login := ""
+	if at, ok := e.signedIn(); ok {
+		mark := a.typed(at.Format(time.RFC3339Nano), pgtype.TimestamptzOID)
+		columns, values = append(columns, quote(e.table.LastLogin)), append(values, mark)
+		login = strings.NewReplacer("{lastlogin}", quote(e.table.LastLogin), "{at}", mark).Replace(forward)
+	}
+	return strings.NewReplacer(append(pairs, "{unique}", unique, "{prov}", prov, "{login}", login,
 		"{columns}", strings.Join(columns, ", "), "{values}", strings.Join(values, ", "))...)
+}
+
+// signedIn is the sign-in to record with the row, if there is one.
+func (e *ensure) signedIn() (at time.Time, ok bool) {
+	at, ok = e.id.SignedIn()
+	return at, ok && e.table.LastLogin != table.None
 }
 
 func (e *ensure) locking() string {

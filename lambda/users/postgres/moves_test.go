@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
@@ -15,8 +16,8 @@ import (
 var plainTable = fmt.Sprintf(usersTable(bigint, "text", "text", "timestamptz")+movesTable, "public")
 
 var (
-	student = users.Identity{Sub: "first-sub", Provider: "Kakao", Subject: "4000000001", Email: "person@example.test", Name: "Kim Hana"}
-	again   = users.Identity{Sub: "second-sub", Provider: "Kakao", Subject: "4000000001", Email: "other@example.test"}
+	student = users.Identity{Sub: "first-sub", Provider: "Kakao", Subject: "4000000001", Email: "person@example.test", Name: "Kim Hana", At: cfgTime}
+	again   = users.Identity{Sub: "second-sub", Provider: "Kakao", Subject: "4000000001", Email: "other@example.test", At: cfgTime.Add(time.Hour)}
 )
 
 func ensure(t *testing.T, s users.Store, id users.Identity, want users.Outcome) string {
@@ -84,6 +85,41 @@ func TestMoveIsRecordedOnce(t *testing.T) {
 	wg.Wait()
 	if n := db.value(t, "SELECT count(*) FROM sso_moves"); n != "1" {
 		t.Errorf("%s records of one move", n)
+	}
+}
+
+// An old program notes a sign-in of its own while the row is linked or moved. The
+// store compares with what is there when it has the row, not with what it saw.
+func TestLastLoginOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]users.Outcome{"INSERT INTO users (kakao_id) VALUES ('4000000001')": users.Linked,
+		"INSERT INTO users (kakao_id, cognito_sub) VALUES ('4000000001', 'old-sub')": users.Moved} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			db := newDatabase(t, plainTable, name)
+			s := open(t, config(t, db.dsn, table.Config{}))
+			db.exec(t, "BEGIN")
+			db.exec(t, "UPDATE users SET last_login_at = '2026-03-02 10:30:00+00'")
+			done := make(chan error, 1)
+			go func() {
+				got, err := s.Ensure(t.Context(), student) // an hour and a half before
+				if err == nil && (got.Outcome != want || !got.SignInRecorded) {
+					err = fmt.Errorf("Ensure = %+v", got)
+				}
+				done <- err
+			}()
+			until(t, "waits for the lock", func() bool {
+				db.exec(t, "SELECT pg_stat_clear_snapshot()") // else a transaction sees what it saw first
+				return db.value(t, "SELECT count(*)"+ours+" AND wait_event_type = 'Lock'") == "1"
+			})
+			db.exec(t, "COMMIT")
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if u, err := s.Get(t.Context(), db.value(t, "SELECT id::text FROM users")); err != nil || u.Sub != student.Sub || !u.LastLogin.Equal(cfgTime.Add(90*time.Minute)) {
+				t.Errorf("row = %+v, %v", u, err)
+			}
+		})
 	}
 }
 

@@ -35,10 +35,10 @@ func TestEveryCallUsesIndexes(t *testing.T) {
 			const scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'users'"
 			before := db.scans(t, scans)
 			s := open(t, config(t, db.dsn, row.layout))
-			ensure(t, s, users.Identity{Sub: "sub-5", Provider: "Kakao", Subject: "5"}, users.Existing)
-			ensure(t, s, users.Identity{Sub: "new-a", Provider: "Kakao", Subject: "900001"}, users.Linked)
-			ensure(t, s, users.Identity{Sub: "new-b", Provider: "Kakao", Subject: "7"}, users.Moved)
-			ensure(t, s, users.Identity{Sub: "new-c", Provider: "Kakao", Subject: "900002"}, users.Created)
+			ensure(t, s, users.Identity{Sub: "sub-5", Provider: "Kakao", Subject: "5", At: cfgTime}, users.Existing)
+			ensure(t, s, users.Identity{Sub: "new-a", Provider: "Kakao", Subject: "900001", At: cfgTime}, users.Linked)
+			ensure(t, s, users.Identity{Sub: "new-b", Provider: "Kakao", Subject: "7", At: cfgTime}, users.Moved)
+			ensure(t, s, users.Identity{Sub: "new-c", Provider: "Kakao", Subject: "900002", At: cfgTime}, users.Created)
 			ensure(t, s, users.Identity{Sub: "new-d"}, users.Created)
 			if got, err := s.IDBySub(t.Context(), "sub-5"); err != nil || got != id {
 				t.Errorf("IDBySub = %s, %v", got, err)

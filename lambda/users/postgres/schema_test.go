@@ -125,7 +125,7 @@ func TestCheckTellsPrivileges(t *testing.T) {
 	err := s.Check(t.Context())
 	for _, want := range []string{
 		"users.created_at: the database user may not INSERT", "users.cognito_sub: the database user may not UPDATE",
-		"users.last_login_at: the database user may not UPDATE", "users.id: the database user may not use its sequence",
+		"users.last_login_at: the database user may not UPDATE", "users.last_login_at: the database user may not INSERT", "users.id: the database user may not use its sequence",
 		"sso_moves.to_sub: the database user may not INSERT",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -15,24 +15,27 @@ import (
 )
 
 // In recordSQL, {subs} is an array of texts and {=subs} the same array in the
-// column's type, for its index. The planner must not see how long it is: for
-// 1,000 it would rather read a table of 100,000 rows from one end to the other
-// than use the index. Behind coalesce with an aggregate of nothing, which only
-// lends its type, it reckons with ten. Rows are locked in the order of their
-// ids, so that overlapping batches wait for each other instead of embracing.
+// column's type, which an aggregate of nothing lends it, for the column's index.
+//
+// The two comparisons are of kinds that PostgreSQL can neither hash nor merge
+// by. So it takes the batch one by one and looks each up by the index: for 1,000
+// it would rather read a table of 100,000 rows from one end to the other. And so
+// rows are locked in the order of the batch, which is that of the subs, and
+// overlapping batches wait for each other instead of embracing.
+//
+// Who did not move forward is looked up only if somebody did not.
 const recordSQL = `WITH v AS MATERIALIZED (
-	SELECT sub, max(at) AS at FROM unnest({subs}, {times}) AS x(sub, at) GROUP BY sub
-), seen AS MATERIALIZED (
-	SELECT t.{id} AS id, v.sub, v.at FROM {table} AS t JOIN v ON v.sub = t.{sub}::text COLLATE "C"
-	WHERE t.{sub} = ANY (coalesce((SELECT array_agg(n.{sub}) FROM {table} AS n WHERE false), {=subs})) ORDER BY t.{id} FOR NO KEY UPDATE OF t
+	SELECT n, sub, key, at FROM unnest({subs}, coalesce((SELECT array_agg(none.{sub}) FROM {table} AS none WHERE false), {=subs}), {times})
+		WITH ORDINALITY AS x(sub, key, at, n)
 ), u AS (
-	UPDATE {table} AS t SET {login} = seen.at FROM seen
-	WHERE t.{id} = seen.id AND (t.{login} IS NULL OR t.{login} < seen.at)
-	RETURNING 1
-)
-SELECT 'updated', (SELECT count(*) FROM u)::text
+	UPDATE {table} AS t SET {login} = v.at FROM v
+	WHERE t.{sub} = ANY (ARRAY[v.key]) AND (t.{sub}::text COLLATE "C" = v.sub) IS TRUE AND (t.{login} IS NULL OR t.{login} < v.at)
+	RETURNING v.n
+), c AS MATERIALIZED (SELECT count(*) AS moved, count(DISTINCT n) AS subs FROM u)
+SELECT 'updated', moved::text FROM c
 UNION ALL
-SELECT 'unknown', v.sub FROM v WHERE NOT EXISTS (SELECT FROM seen WHERE seen.sub = v.sub)`
+SELECT 'unknown', v.sub FROM v WHERE (SELECT subs FROM c) < cardinality({subs}) AND NOT EXISTS (
+	SELECT FROM {table} AS t WHERE t.{sub} = ANY (ARRAY[v.key]) AND (t.{sub}::text COLLATE "C" = v.sub) IS TRUE)`
 
 // RecordSignIns implements [users.Store] with one statement for the batch. On
 // a table without a column for it, it returns [users.ErrSchema].
@@ -42,6 +45,8 @@ func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.
 		return users.SignInReport{}, fmt.Errorf("postgres: %s: %w: there is no column for them", op, users.ErrSchema)
 	}
 	latest := users.Latest(batch)
+	// Everybody locks rows in the same order.
+	slices.SortFunc(latest, func(a, b users.SignIn) int { return strings.Compare(a.Sub, b.Sub) })
 	if len(latest) == 0 {
 		return users.SignInReport{}, fail(ctx, op, ctx.Err())
 	}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -117,6 +118,19 @@ func (s tested) AddLegacy(ctx context.Context, provider, subject string) (string
 	err := s.db.conn.QueryRow(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) RETURNING %s::text", quoted(s.layout.Name),
 		strings.Join(columns, ","), strings.Join(values, ","), quoted(s.layout.ID))).Scan(&id)
 	return id, err
+}
+
+func (s tested) SetLastLogin(ctx context.Context, id string, at time.Time) error {
+	tx, err := s.db.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "SET LOCAL TIME ZONE 'UTC'")
+	if err == nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s::text = $1", quoted(s.layout.Name), quoted(s.layout.LastLogin),
+			at.UTC().Format("'2006-01-02 15:04:05.000000'"), quoted(s.layout.ID)), id)
+	}
+	return errors.Join(err, tx.Commit(ctx))
 }
 
 func (s tested) Delete(ctx context.Context, id string) error {

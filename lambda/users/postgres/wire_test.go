@@ -100,9 +100,9 @@ func TestOneRoundTrip(t *testing.T) {
 		return func() error { ensure(t, s, id, want); return nil }
 	}
 	var sub users.Identity // of the legacy row
-	sub.Sub, sub.Provider, sub.Subject = "linked-sub", "Kakao", "77"
-	native := users.Identity{Sub: "native-sub"}
-	completed := users.Identity{Sub: native.Sub, Provider: "Google", Subject: "1"}
+	sub.Sub, sub.Provider, sub.Subject, sub.At = "linked-sub", "Kakao", "77", cfgTime
+	native := users.Identity{Sub: "native-sub", At: cfgTime}
+	completed := users.Identity{Sub: native.Sub, Provider: "Google", Subject: "1", At: cfgTime}
 	for i, row := range []struct {
 		name string
 		call func() error

@@ -45,10 +45,12 @@
 // The messages carry a version, 1. Both sides ignore members that they do not
 // know, so that the two functions can be deployed one after the other; a member
 // that must not be ignored needs another version or operation, which an older
-// handler refuses ([ErrProtocol]). Deploy the handler first.
+// handler refuses ([ErrProtocol]). Deploy the handler first. An older handler
+// ignores "at", the time of a sign-in, and so does not say that it was recorded;
+// a newer one records none for an older caller.
 //
-//	{"v":1,"op":"ensure","timeout_ms":1900,"deadline_ms":1772442001900,"args":{"sub":"…"}}
-//	{"v":1,"result":{"id":"42","outcome":"linked"}}
+//	{"v":1,"op":"ensure","timeout_ms":1900,"deadline_ms":1772442001900,"args":{"sub":"…","at":"2026-03-02T09:00:00Z"}}
+//	{"v":1,"result":{"id":"42","outcome":"linked","sign_in_recorded":true}}
 //	{"v":1,"error":{"code":"unavailable","cause":"deadline"}}
 //
 // The operations are ensure, id_by_sub, record_sign_ins, get, page and ping.

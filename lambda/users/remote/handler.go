@@ -204,6 +204,10 @@ var operations = map[string]func(h *handler, ctx context.Context, args json.RawM
 	opPing:    (*handler).ping,
 }
 
+// maxAhead is how far the caller's clock may be ahead of ours, as for sign-ins
+// from the queue. A time further in the future would hide every later sign-in.
+const maxAhead = 5 * time.Minute
+
 func (h *handler) ensure(ctx context.Context, raw json.RawMessage, call *Call) (any, error) {
 	var args ensureArgs
 	if !decode(raw, &args) {
@@ -212,6 +216,9 @@ func (h *handler) ensure(ctx context.Context, raw json.RawMessage, call *Call) (
 	id := users.Identity(args)
 	if err := id.Validate(); err != nil {
 		return nil, err
+	}
+	if id.At.After(h.cfg.Now().Add(maxAhead)) {
+		id.At = time.Time{} // left to the queue, whose consumer waits until the time has come
 	}
 	got, err := h.store.Ensure(ctx, id)
 	call.Outcome = got.Outcome

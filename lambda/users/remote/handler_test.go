@@ -51,6 +51,7 @@ func TestHandlerRefuses(t *testing.T) {
 		"ensure without args":   {`{"v":1,"op":"ensure"}`, code("bad_request")},
 		"ensure null":           {`{"v":1,"op":"ensure","args":null}`, code("bad_request")},
 		"half an identity":      {`{"v":1,"op":"ensure","args":{"sub":"a","provider":"Kakao"}}`, code("invalid")},
+		"a sign-in as a number": {`{"v":1,"op":"ensure","args":{"sub":"a","at":1772442000}}`, code("bad_request")},
 		"subject as a number":   {`{"v":1,"op":"ensure","args":{"sub":"a","provider":"Kakao","subject":4000000001}}`, code("bad_request")},
 		"sub is broken text":    {"{\"v\":1,\"op\":\"ensure\",\"args\":{\"sub\":\"a\xff\"}}", code("invalid")},
 		"page without limit":    {`{"v":1,"op":"page","args":{}}`, code("invalid")},
@@ -86,11 +87,12 @@ func TestHandlerAnswers(t *testing.T) {
 		request      string
 		least, atMos time.Duration
 	}{
-		"no time said":        {`{"v":1,` + args + `}`, 4 * time.Second, 5 * time.Second},
-		"a time":              {`{"v":1,"timeout_ms":1500,` + args + `}`, time.Second, 1500 * time.Millisecond},
-		"a negative time":     {`{"v":1,"timeout_ms":-1,` + args + `}`, 4 * time.Second, 5 * time.Second},
-		"a time that is long": {`{"v":1,"timeout_ms":9223372036854775807,` + args + `}`, 4 * time.Second, 5 * time.Second},
-		"newer members":       {`{"v":1,"trace":{"x":[1]},` + strings.Replace(args, `"sub"`, `"phone":1,"sub"`, 1) + `}`, 4 * time.Second, 5 * time.Second},
+		"no time said":                     {`{"v":1,` + args + `}`, 4 * time.Second, 5 * time.Second},
+		"a time":                           {`{"v":1,"timeout_ms":1500,` + args + `}`, time.Second, 1500 * time.Millisecond},
+		"a negative time":                  {`{"v":1,"timeout_ms":-1,` + args + `}`, 4 * time.Second, 5 * time.Second},
+		"a time that is long":              {`{"v":1,"timeout_ms":9223372036854775807,` + args + `}`, 4 * time.Second, 5 * time.Second},
+		"a sign-in, no store that records": {`{"v":1,` + strings.Replace(args, `"7"}`, `"7","at":null}`, 1) + `}`, 4 * time.Second, 5 * time.Second},
+		"newer members":                    {`{"v":1,"trace":{"x":[1]},` + strings.Replace(args, `"sub"`, `"phone":1,"sub"`, 1) + `}`, 4 * time.Second, 5 * time.Second},
 	} {
 		if got := ask(t, h, row.request); got != `{"v":1,"result":{"id":"42","outcome":"linked"}}` {
 			t.Errorf("%s: answer %s", name, got)

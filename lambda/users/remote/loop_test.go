@@ -107,6 +107,11 @@ func (s tabled) AddLegacy(ctx context.Context, provider, subject string) (string
 	return strconv.FormatInt(id, 10), err
 }
 
+func (s tabled) SetLastLogin(ctx context.Context, id string, at time.Time) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE users SET last_login_at = ? WHERE id = ?", at.UTC().Format("2006-01-02T15:04:05.000000Z"), id)
+	return err
+}
+
 func (s tabled) Delete(ctx context.Context, id string) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM users WHERE id = ?", id)
 	return err

@@ -101,6 +101,11 @@ func (s *Store) Ensure(ctx context.Context, id users.Identity) (users.Result, er
 	if err := id.Validate(); err != nil {
 		return users.Result{}, failed(opEnsure, err)
 	}
+	if at, ok := id.SignedIn(); ok {
+		id.At = at
+	} else {
+		id.At = time.Time{} // JSON could not hold some of these
+	}
 	var got ensureResult
 	err := s.call(ctx, opEnsure, ensureArgs(id), &got)
 	if err != nil {
@@ -219,7 +224,7 @@ func noID(op string) error { return failed(op, fmt.Errorf("%w: no id", ErrProtoc
 func failed(op string, err error) error { return fmt.Errorf("remote: %s: %w", op, err) }
 
 // encode is a request. It cannot fail but for a time that JSON cannot hold,
-// and users.Latest has left those out.
+// and Identity.SignedIn and users.Latest have left those out.
 func encode(v any) (json.RawMessage, error) {
 	if v == nil {
 		return nil, nil

@@ -60,11 +60,16 @@ type ensureArgs struct {
 	Subject  string `json:"subject,omitempty"`
 	Email    string `json:"email,omitempty"`
 	Name     string `json:"name,omitempty"`
+	// At is missing for what is no sign-in, and from older callers.
+	At time.Time `json:"at,omitzero"`
 }
 
 type ensureResult struct {
 	ID      string        `json:"id"`
 	Outcome users.Outcome `json:"outcome"`
+	// SignInRecorded is missing from older handlers, which ignore At. So the
+	// caller knows that the sign-in is still to be recorded.
+	SignInRecorded bool `json:"sign_in_recorded,omitempty"`
 }
 
 type subArgs struct {

@@ -62,7 +62,8 @@ func (s *Store) ensure(ctx context.Context, tx *sql.Tx, id users.Identity) (user
 		return s.insert(ctx, tx, id, column)
 	case byProvider == nil && bySub.provider == "":
 		// The row was made before the provider was known or configured.
-		return s.update(ctx, tx, bySub.id, column, id.Subject, users.Existing)
+		_, err := tx.ExecContext(ctx, s.sql.set[column], id.Subject, bySub.id)
+		return users.Result{ID: bySub.id, Outcome: users.Existing}, err
 	case byProvider == nil:
 		return users.Result{}, fmt.Errorf("sqlite: ensure: %w: the row of the sub has another id at the provider", users.ErrConflict)
 	case byProvider.sub == id.Sub:
@@ -70,7 +71,7 @@ func (s *Store) ensure(ctx context.Context, tx *sql.Tx, id users.Identity) (user
 	case bySub != nil:
 		return users.Result{}, fmt.Errorf("sqlite: ensure: %w: sub and provider id are on two rows", users.ErrConflict)
 	case byProvider.sub == "":
-		return s.update(ctx, tx, byProvider.id, s.cfg.Table.Sub, id.Sub, users.Linked)
+		return s.take(ctx, tx, byProvider.id, id, users.Linked)
 	default:
 		return s.move(ctx, tx, *byProvider, id)
 	}
@@ -112,6 +113,10 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, id users.Identity, colum
 	put(c.Email, "nullif(?, '')", readable(id.Email))
 	put(c.DisplayName, "nullif(?, '')", readable(id.Name))
 	put(c.Created, "?", stamp(s.cfg.Now()))
+	at, recorded := s.signedIn(id)
+	if recorded {
+		put(c.LastLogin, "?", at)
+	}
 	put(column, "?", id.Subject)
 	var row string
 	err := tx.QueryRowContext(ctx, "INSERT INTO "+quote(c.Name)+" ("+strings.Join(names, ", ")+") VALUES ("+
@@ -119,7 +124,13 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, id users.Identity, colum
 	if err != nil {
 		return users.Result{}, err
 	}
-	return users.Result{ID: row, Outcome: users.Created}, s.checkID(row)
+	return users.Result{ID: row, Outcome: users.Created, SignInRecorded: recorded}, s.checkID(row)
+}
+
+// signedIn is the time of the sign-in for its column, if there is one to record.
+func (s *Store) signedIn(id users.Identity) (at string, ok bool) {
+	t, ok := id.SignedIn()
+	return stamp(t), ok && s.cfg.Table.LastLogin != table.None
 }
 
 // readable is s, or "" for what other programs could not read: an email and a
@@ -144,9 +155,15 @@ func (s *Store) checkID(id string) error {
 	return nil
 }
 
-func (s *Store) update(ctx context.Context, tx *sql.Tx, row, column, value string, o users.Outcome) (users.Result, error) {
-	_, err := tx.ExecContext(ctx, s.sql.set[column], value, row)
-	return users.Result{ID: row, Outcome: o}, err
+// take gives the row to the sub, and moves its last login forward.
+func (s *Store) take(ctx context.Context, tx *sql.Tx, row string, id users.Identity, o users.Outcome) (users.Result, error) {
+	query, args := s.sql.set[s.cfg.Table.Sub], []any{id.Sub, row}
+	at, recorded := s.signedIn(id)
+	if recorded {
+		query, args = s.sql.signIn, []any{id.Sub, row, at}
+	}
+	_, err := tx.ExecContext(ctx, query, args...)
+	return users.Result{ID: row, Outcome: o, SignInRecorded: recorded}, err
 }
 
 // move gives the row to another sub, with a record of it, if that is wanted.
@@ -157,5 +174,5 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, row match, id users.Identi
 	if _, err := tx.ExecContext(ctx, s.sql.move, row.id, id.Provider, row.sub, id.Sub, stamp(s.cfg.Now())); err != nil {
 		return users.Result{}, err
 	}
-	return s.update(ctx, tx, row.id, s.cfg.Table.Sub, id.Sub, users.Moved)
+	return s.take(ctx, tx, row.id, id, users.Moved)
 }

@@ -14,7 +14,7 @@ import (
 
 // person is one person under any sub.
 func person(sub string) users.Identity {
-	return users.Identity{Sub: sub, Provider: "Kakao", Subject: "4000000001", Email: "a@example.test", Name: "Hana"}
+	return users.Identity{Sub: sub, Provider: "Kakao", Subject: "4000000001", Email: "a@example.test", Name: "Hana", At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 }
 
 func TestWithoutOptionalColumns(t *testing.T) {
@@ -25,9 +25,18 @@ func TestWithoutOptionalColumns(t *testing.T) {
 		Name: "people", ID: "no", Email: table.None, DisplayName: table.None, LastLogin: table.None, Created: table.None,
 		Providers: map[string]table.ProviderColumn{"Kakao": {Name: "kakao"}},
 	}})
-	got, err := s.Ensure(t.Context(), person("a"))
-	if err != nil || got.Outcome != users.Created {
-		t.Fatalf("Ensure = %+v, %v", got, err)
+	exec(t, path, "INSERT INTO people (kakao) VALUES ('4000000001'), ('4000000002')")
+	var got users.Result
+	for _, step := range []struct {
+		subject, sub string
+		want         users.Outcome
+	}{{"4000000002", "l", users.Linked}, {"4000000002", "m", users.Moved}, {"4000000003", "c", users.Created}, {"4000000001", "a", users.Linked}} {
+		who := person(step.sub)
+		who.Subject = step.subject
+		var err error
+		if got, err = s.Ensure(t.Context(), who); err != nil || got.Outcome != step.want || got.SignInRecorded {
+			t.Fatalf("Ensure = %+v, %v, want %s: there is no column for the sign-in", got, err, step.want)
+		}
 	}
 	u, err := s.Get(t.Context(), got.ID)
 	if err != nil || u.Sub != "a" || u.Providers["Kakao"] != "4000000001" || u.Email != "" || !u.Created.IsZero() {

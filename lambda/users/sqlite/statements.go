@@ -15,6 +15,7 @@ type statements struct {
 	find    map[string]string
 	bySub   map[string]string // by column of the provider
 	set     map[string]string // column → UPDATE of one row
+	signIn  string            // UPDATE of one row's sub and last login
 	move    string            // "" unless moves are recorded
 	selects string            // of a whole row, up to WHERE
 	login   string
@@ -68,6 +69,8 @@ func (statements) update(c table.Config, column string) string {
 
 func (s *statements) signIns(c table.Config) {
 	own, sub, login := quote(c.Name), quote(c.Sub), quote(c.LastLogin)
+	s.signIn = `UPDATE ` + own + ` SET ` + sub + ` = ?1, ` + login + ` = CASE WHEN ` + login + ` IS NULL OR ` + login + ` < ?3 THEN ?3 ELSE ` + login + ` END
+		WHERE ` + quote(c.ID) + ` = ?2`
 	_, bare, ok := strings.Cut(c.Name, ".")
 	if ok {
 		bare = quote(bare)

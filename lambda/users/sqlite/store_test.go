@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -37,6 +38,12 @@ func (s withLegacy) AddLegacy(ctx context.Context, provider, subject string) (st
 var legacyIDs atomic.Int64
 
 func quote(name string) string { return table.Quote(`"`, name) }
+
+func (s withLegacy) SetLastLogin(ctx context.Context, id string, at time.Time) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE "+quote(s.cfg.Name)+" SET "+quote(s.cfg.LastLogin)+" = ? WHERE "+quote(s.cfg.ID)+" = ?",
+		at.UTC().Format("2006-01-02T15:04:05.000000Z"), id)
+	return err
+}
 
 func (s withLegacy) Delete(ctx context.Context, id string) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM "+quote(s.cfg.Name)+" WHERE "+quote(s.cfg.ID)+" = ?", id)

@@ -29,7 +29,7 @@ const (
 // ends it with t.Cleanup.
 func Exercise(t *testing.T, newStore func(t *testing.T) users.Store) {
 	t.Helper()
-	for _, group := range []map[string]func(*testing.T, users.Store){ensureTests, conflictTests, concurrencyTests, signInTests, readTests, contextTests} {
+	for _, group := range []map[string]func(*testing.T, users.Store){ensureTests, conflictTests, concurrencyTests, firstSignInTests, signInTests, readTests, contextTests} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
