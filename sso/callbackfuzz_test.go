@@ -30,7 +30,9 @@ func FuzzExchangeCallback(f *testing.F) {
 		f.Add(query)
 	}
 
-	v, err := sso.NewVerifier(sso.Config{UserPoolID: testPoolID, ClientIDs: []string{testClientID}})
+	v, err := sso.NewVerifier(sso.Config{
+		UserPoolID: testPoolID, ClientIDs: []string{testClientID}, HTTPClient: &http.Client{Transport: new(fadingKeys)},
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

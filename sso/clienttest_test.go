@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
 
@@ -208,6 +209,7 @@ func (s *authServer) hide(secrets ...sso.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, secret := range secrets {
+		secretscan.Learn("a part of a flow", secret.Reveal())
 		s.secrets = append(s.secrets, secret.Reveal())
 	}
 }
@@ -218,6 +220,7 @@ func (s *authServer) fresh(kind string) string {
 	defer s.mu.Unlock()
 	s.serial++
 	text := fmt.Sprintf("%s-%d-must-not-planted", kind, s.serial)
+	secretscan.Learn("a "+kind, text)
 	s.secrets = append(s.secrets, text)
 	return text
 }
@@ -426,6 +429,7 @@ func (s *authServer) checkClean(err error, more ...string) {
 	secrets := append(append([]string{}, s.secrets...), more...)
 	s.mu.Unlock()
 	for _, text := range everyText(err) {
+		secretscan.Saw("an error of Client", text)
 		for _, secret := range secrets {
 			if secret != "" && strings.Contains(text, secret) {
 				s.t.Errorf("the error shows a secret: %q has %.40q", text, secret)

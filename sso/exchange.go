@@ -57,11 +57,16 @@ func (t TokenSet) LogValue() slog.Value { return slog.StringValue(redacted) }
 // The callback is judged before anything is sent: a state that is not the
 // flow's, or a malformed or late callback, is [ErrState]; an "iss" of another
 // issuer (RFC 9207) is [ErrIssuer]; an error of Cognito's is [*AuthError].
-// Then the code is redeemed with one request and the answer verified: an ID
-// token for another sign-in is [ErrNonce]; an older sign-in than
-// AuthOptions.MaxAge asked for is [ErrNotFresh]; tokens that do not belong together
-// or to this client are [ErrTokenMismatch]; a bad token is the [Verifier]'s
-// error. If Cognito cannot be reached, or answers 5xx, 429, or nothing that is
+// While there are no keys to verify an answer with, the code is not redeemed:
+// [ErrKeysUnavailable].
+//
+// Then the code is redeemed with one request and the answer verified. What is
+// refused then is an [*UnverifiedError], whose refresh token should be revoked.
+// It is [ErrNonce] for an ID token of another sign-in; [ErrNotFresh] for an
+// older sign-in than AuthOptions.MaxAge asked for; [ErrTokenMismatch] for tokens
+// that do not belong together or to this client; else the [Verifier]'s error.
+//
+// If Cognito cannot be reached, or answers 5xx, 429, or nothing that is
 // an OpenID Connect answer (a firewall's page, a redirect, no ID token), the
 // error is [ErrUnavailable]; it also is context.Canceled or
 // context.DeadlineExceeded where that is the reason.
@@ -73,25 +78,36 @@ func (c *Client) Exchange(ctx context.Context, flow Flow, callback url.Values) (
 	if err != nil {
 		return nil, err
 	}
+	if err := c.cfg.Verifier.keysReady(ctx); err != nil {
+		return nil, err // before the code is spent on an answer that cannot be verified
+	}
 	answer, err := c.oauth().Exchange(c.withHTTP(ctx), code, oauth2.VerifierOption(flow.CodeVerifier.Reveal()))
 	if err != nil {
 		return nil, endpointError(ctx, tokenEndpoint, err)
 	}
 	set, err := c.verifyAnswer(ctx, answer)
+	if err == nil {
+		err = flow.checkID(set.ID)
+	}
 	if err != nil {
-		return nil, err
-	}
-	// readCallback refused an empty nonce, so an ID token without one fails.
-	if !sameText(set.ID.nonce, flow.Nonce.Reveal()) {
-		return nil, ErrNonce
-	}
-	// From the flow's beginning, since a person may take minutes on the page;
-	// the two clocks may differ as much as those of two machines of the app.
-	if flow.MaxAge > 0 && set.ID.AuthTime.Before(flow.CreatedAt.Add(-flow.MaxAge-maxFlowAhead)) {
-		return nil, ErrNotFresh
+		return nil, unverified(answer, err)
 	}
 	c.cfg.OnTokens(ctx, *set)
 	return set, nil
+}
+
+// checkID says whether a verified ID token is of this flow.
+func (f *Flow) checkID(id Token) error {
+	// readCallback refused an empty nonce, so an ID token without one fails.
+	if !sameText(id.nonce, f.Nonce.Reveal()) {
+		return ErrNonce
+	}
+	// From the flow's beginning, since a person may take minutes on the page;
+	// the two clocks may differ as much as those of two machines of the app.
+	if f.MaxAge > 0 && id.AuthTime.Before(f.CreatedAt.Add(-f.MaxAge-maxFlowAhead)) {
+		return ErrNotFresh
+	}
+	return nil
 }
 
 // readCallback returns the code of a callback that belongs to the flow. No

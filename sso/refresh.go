@@ -14,9 +14,12 @@ import (
 // [*AuthError] with Code "invalid_grant" means that the refresh token is
 // spent, revoked or expired. [ErrUnavailable] and [ErrKeysUnavailable] say
 // nothing about it: keep the session. While there are no keys to verify an
-// answer with, it is not redeemed. Where the pool rotates refresh tokens,
-// redeeming one ends it, so never do it twice at a time, and store
-// TokenSet.Refresh before anything else.
+// answer with, it is not redeemed.
+//
+// Where the pool rotates refresh tokens, redeeming one ends it, so never do it
+// twice at a time, and store TokenSet.Refresh before anything else. Tokens that
+// are answered and refused, such as those of a key that is new and cannot be
+// had yet, are an [*UnverifiedError]: store its Refresh in the same way.
 func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*TokenSet, error) {
 	if refresh == "" {
 		return nil, fmt.Errorf("%w: no refresh token", ErrMissing)
@@ -33,11 +36,11 @@ func (c *Client) Refresh(ctx context.Context, refresh Secret, subject string) (*
 		return nil, endpointError(ctx, tokenEndpoint, err)
 	}
 	set, err := c.verifyAnswer(ctx, answer)
-	if err != nil {
-		return nil, err
+	if err == nil && set.ID.Subject != subject {
+		err = fmt.Errorf("%w: another subject than the session's", ErrTokenMismatch)
 	}
-	if set.ID.Subject != subject {
-		return nil, fmt.Errorf("%w: another subject than the session's", ErrTokenMismatch)
+	if err != nil {
+		return nil, unverified(answer, err)
 	}
 	c.cfg.OnTokens(ctx, *set)
 	return set, nil

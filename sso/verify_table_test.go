@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
 
@@ -114,6 +115,7 @@ func checkOutcome(t *testing.T, want error, tok sso.Token, err error, token stri
 			t.Errorf("error is %q; want exactly %q", err, want)
 		}
 	}
+	secretscan.Saw("an error of Verifier", err.Error())
 	if r := sso.ReasonOf(err); r == "ok" || r == "other" {
 		t.Errorf("reason is %q", r)
 	}

@@ -17,6 +17,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssootel"
 )
@@ -188,6 +189,7 @@ func TestAttackLabels(t *testing.T) {
 	issuers := make(map[string]bool)
 	for name, points := range collect(t, reader) {
 		for _, p := range points {
+			secretscan.Saw("a metric's labels", p.attributes)
 			for pair := range strings.SplitSeq(p.attributes, ",") {
 				key, value, _ := strings.Cut(pair, "=")
 				if key == "cognito_sso.issuer" {
