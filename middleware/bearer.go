@@ -170,6 +170,7 @@ func (b *Bearer) authenticate(r *http.Request, a *auth, optional bool) (*http.Re
 		// fail closed: a Verifier of somebody else's may not look.
 		return nil, sso.ErrTokenUse
 	}
+	a.raw = raw
 	if b.requireUserID && a.token.UserID == "" {
 		return nil, sso.ErrNoUserID
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -379,6 +380,7 @@ func TestErrorHandler(t *testing.T) {
 	var got error
 	b := newBearer(t, newStub(), middleware.BearerConfig{ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 		got = err
+		secretscan.Saw("an error for ErrorHandler", fmt.Sprintf("%+v", err))
 		w.WriteHeader(http.StatusTeapot)
 	}})
 	for _, row := range []struct {

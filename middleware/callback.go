@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,8 +24,6 @@ const (
 	// count.
 	maxTries = "2"
 	triesAge = 2 * time.Minute
-	// silentAge is how long a refused prompt=none is remembered.
-	silentAge = 5 * time.Minute
 )
 
 // serveCallback finishes a sign-in. The order of its steps matters: nothing is
@@ -34,7 +33,7 @@ func (l *Login) serveCallback(w http.ResponseWriter, r *http.Request) {
 	query, ok := callbackQuery(r)
 	if !ok {
 		l.refused(r, "form")
-		l.page(w, r, http.StatusBadRequest, pageAgain, pageData{LoginURL: l.loginURL("")})
+		l.page(w, r, http.StatusBadRequest, PageAgain, pageData{LoginURL: l.loginURL("")})
 		return
 	}
 	// 3: the flow of this state, in this browser.
@@ -53,13 +52,8 @@ func (l *Login) serveCallback(w http.ResponseWriter, r *http.Request) {
 		l.callbackFailed(w, r, f, err)
 		return
 	}
-	if old, ok := l.cookies.get(r, l.cookies.session); ok && old != id {
-		if key, ok := l.sessions.key(old); ok {
-			l.sessions.remove(r.Context(), key)
-		}
-	}
 	// 10.
-	l.cookies.set(w, l.cookies.session, id, 0)
+	l.keepSession(w, r, id)
 	tries, _ := l.cookies.get(r, l.cookies.tries)
 	l.cookies.set(w, l.cookies.tries, nextTry(tries), triesAge)
 	if l.cookies.has(r, l.cookies.silent) {
@@ -96,10 +90,15 @@ func (l *Login) finish(ctx context.Context, state string, f flow, query url.Valu
 		ctx, cancel := context.WithTimeout(detached, exchangeTimeout)
 		defer cancel()
 		set, err := l.client.Exchange(ctx, f.Flow, query)
+		var answered *sso.UnverifiedError
+		if errors.As(err, &answered) {
+			// Nobody will ever use it.
+			l.sessions.revoke(ctx, answered.Refresh)
+		}
 		if err != nil {
 			return "", err
 		}
-		id, err := l.sessions.create(ctx, set)
+		id, err := l.createSession(ctx, set)
 		if err != nil {
 			l.sessions.revoke(ctx, set.Refresh)
 		}
@@ -128,7 +127,7 @@ func nextTry(tries string) string {
 // too long, a replayed or bookmarked callback, one made by somebody else, or
 // cookies that the browser refuses.
 func (l *Login) noFlow(w http.ResponseWriter, r *http.Request) {
-	_, _, err := l.load(r)
+	_, _, err := l.load(w, r)
 	switch {
 	case err == nil:
 		l.redirect(w, defaultReturnTo)
@@ -136,7 +135,7 @@ func (l *Login) noFlow(w http.ResponseWriter, r *http.Request) {
 	default:
 		// No redirect to sign in again: it would go round in circles.
 		l.refused(r, "no_flow")
-		l.page(w, r, http.StatusBadRequest, pageAgain, pageData{LoginURL: l.loginURL("")})
+		l.page(w, r, http.StatusBadRequest, PageAgain, pageData{LoginURL: l.loginURL("")})
 	}
 }
 
@@ -149,26 +148,38 @@ func (l *Login) callbackFailed(w http.ResponseWriter, r *http.Request, f flow, e
 	returnTo := l.returnTo(f.ReturnTo)
 	again := pageData{LoginURL: l.loginURL(returnTo)}
 	var auth *sso.AuthError
-	if errors.As(err, &auth) {
-		l.authFailed(w, r, f, auth, returnTo)
+	errors.As(err, &auth)
+	reason := string(sso.ReasonOf(err))
+	if auth != nil {
+		reason = auth.Code
+	}
+	if l.silentFailed(w, r, f, auth, returnTo) {
+		level := slog.LevelInfo // that nobody is signed in is an ordinary answer
+		if auth == nil || auth.Status != 0 {
+			level = slog.LevelWarn
+		}
+		l.log.Log(r.Context(), level, "sso: nobody was signed in silently", "reason", reason)
 		return
 	}
-	reason := string(sso.ReasonOf(err))
+	if auth != nil {
+		l.authFailed(w, r, auth, returnTo)
+		return
+	}
 	switch refusalOf(err).status {
 	case http.StatusServiceUnavailable:
 		l.log.WarnContext(r.Context(), "sso: a sign-in could not be finished", "reason", reason, "error", err)
-		l.page(w, r, http.StatusServiceUnavailable, pageUnavailable, again)
+		l.page(w, r, http.StatusServiceUnavailable, PageUnavailable, again)
 	case http.StatusInternalServerError:
 		l.log.ErrorContext(r.Context(), "sso: a sign-in could not be finished", "reason", reason, "error", err)
-		l.page(w, r, http.StatusInternalServerError, pageError, again)
+		l.page(w, r, http.StatusInternalServerError, PageError, again)
 	default:
 		l.refused(r, reason)
-		l.page(w, r, http.StatusBadRequest, pageAgain, again)
+		l.page(w, r, http.StatusBadRequest, PageAgain, again)
 	}
 }
 
 // authFailed answers an error of Cognito's.
-func (l *Login) authFailed(w http.ResponseWriter, r *http.Request, f flow, err *sso.AuthError, returnTo string) {
+func (l *Login) authFailed(w http.ResponseWriter, r *http.Request, err *sso.AuthError, returnTo string) {
 	again := pageData{LoginURL: l.loginURL(returnTo)}
 	code := err.Code
 	if err.Status != 0 && code != "invalid_grant" {
@@ -176,38 +187,32 @@ func (l *Login) authFailed(w http.ResponseWriter, r *http.Request, f flow, err *
 		code = "client"
 	}
 	switch code {
-	case "login_required", "interaction_required", "consent_required", "account_selection_required":
-		if f.Silent {
-			// Not signed in at Cognito, which is what prompt=none asks. Back to
-			// the app, which may show itself to anybody, or require a sign-in.
-			l.cookies.set(w, l.cookies.silent, "1", silentAge)
-			l.redirect(w, returnTo)
-			return
-		}
-		l.refused(r, code)
-		l.page(w, r, http.StatusBadRequest, pageAgain, again)
 	case "invalid_grant":
 		// The code was redeemed or is too old. Whoever is signed in anyway has
 		// seen a callback twice.
-		if _, _, loadErr := l.load(r); loadErr == nil {
+		if _, _, loadErr := l.load(w, r); loadErr == nil {
 			l.redirect(w, returnTo)
 			return
 		}
 		l.refused(r, code)
-		l.page(w, r, http.StatusBadRequest, pageAgain, again)
+		l.page(w, r, http.StatusBadRequest, PageAgain, again)
+	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+		// Answers to prompt=none, which was not asked for.
+		l.refused(r, code)
+		l.page(w, r, http.StatusBadRequest, PageAgain, again)
 	case "access_denied":
-		l.page(w, r, http.StatusForbidden, pageCancelled, again)
+		l.page(w, r, http.StatusForbidden, PageCancelled, again)
 	case "invalid_request", "unauthorized_client":
 		// A trigger or the identity provider refused. Why is in the
 		// description, which may be about the person: neither shown nor logged.
 		l.refused(r, code)
-		l.page(w, r, http.StatusForbidden, pageRefused, again)
+		l.page(w, r, http.StatusForbidden, PageRefused, again)
 	case "server_error", "temporarily_unavailable":
 		l.refused(r, code)
-		l.page(w, r, http.StatusServiceUnavailable, pageUnavailable, again)
+		l.page(w, r, http.StatusServiceUnavailable, PageUnavailable, again)
 	default:
 		l.log.ErrorContext(r.Context(), "sso: Cognito refuses this app client", "code", err.Code, "status", err.Status)
-		l.page(w, r, http.StatusInternalServerError, pageError, again)
+		l.page(w, r, http.StatusInternalServerError, PageError, again)
 	}
 }
 

@@ -774,9 +774,9 @@ func TestLoginRequest(t *testing.T) {
 		{name: "parameters of Cognito's", query: "?redirect_uri=https://evil.example&client_id=x&scope=a&state=b&nonce=c", status: 303},
 		{name: "POST", method: http.MethodPost, status: 405},
 		{name: "HEAD", method: http.MethodHead, status: 405},
-		{name: "Sec-Purpose", header: http.Header{"Sec-Purpose": {"prefetch;prerender"}}, status: 204},
-		{name: "Purpose", header: http.Header{"Purpose": {"prefetch"}}, status: 204},
-		{name: "X-Moz", header: http.Header{"X-Moz": {"prefetch"}}, status: 204},
+		{name: "Sec-Purpose", header: http.Header{"Sec-Purpose": {"prefetch;prerender"}}, status: 503},
+		{name: "Purpose", header: http.Header{"Purpose": {"prefetch"}}, status: 503},
+		{name: "X-Moz", header: http.Header{"X-Moz": {"prefetch"}}, status: 503},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

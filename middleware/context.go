@@ -78,6 +78,7 @@ type auth struct {
 	fail  failFunc // how the owner refuses
 	now   func() time.Time
 	token sso.Token
+	raw   string // the token's text, of Bearer alone
 	// login and session are set by Login alone, for who is signed in.
 	login   *Login
 	session *session

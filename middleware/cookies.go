@@ -22,6 +22,7 @@ type cookies struct {
 	flow    string // prefix of the names of flow cookies
 	tries   string // completed sign-ins since a session was last seen
 	silent  string // prompt=none was refused lately
+	ended   string // sessions in cookies that this browser ended
 }
 
 // newCookies names the cookies of an app client. The client is part of the
@@ -44,6 +45,7 @@ func newCookies(clientID, poolID string, insecure *url.URL) cookies {
 		flow:    prefix + "flow-" + app + "-",
 		tries:   prefix + "tries-" + app,
 		silent:  prefix + "silent-" + app,
+		ended:   prefix + "ended-" + app,
 	}
 }
 
@@ -102,10 +104,10 @@ func (c *cookies) flows(r *http.Request) []*http.Cookie {
 	return found
 }
 
-// removeAll deletes every cookie of the app that the browser sent, and the
-// session cookie in any case.
+// removeAll deletes every cookie of the app that the browser sent but that of
+// ended sessions, and the session cookies in any case.
 func (c *cookies) removeAll(w http.ResponseWriter, r *http.Request) {
-	c.remove(w, c.session)
+	c.removeChunks(w, 0)
 	for _, name := range []string{c.tries, c.silent} {
 		if c.has(r, name) {
 			c.remove(w, name)

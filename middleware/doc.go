@@ -41,17 +41,22 @@
 // encrypted under LoginConfig.CookieKeys. The cookies have the __Host- prefix
 // and are Secure, HttpOnly and SameSite=Lax. Request headers decide neither
 // scheme nor host nor where a browser is sent: that is LoginConfig.BaseURL, and
-// paths checked by a strict rule. Signing out takes a POST from the same origin.
+// paths checked by a strict rule, of this app or LoginConfig.ReturnOrigins. Signing out takes a POST from the same origin.
+//
+// With LoginConfig.CookieSessions the whole session is in the browser, encrypted
+// under the same keys for this app alone, in as many cookies as it takes; what
+// that costs is said at [CookieSessions].
 //
 // SameSite=Lax and Login's own check protect Login's routes. The app's forms
 // are the app's: wrap them in [http.CrossOriginProtection], and change nothing
 // on GET.
 //
 // A session in the store ends at once when it is signed out, and a request in
-// flight does not bring it back. Tokens verified offline do not: an access
+// flight does not bring it back. One in cookies ends in its browser, and a copy
+// of the cookies goes on; nor do tokens end that are verified offline: an access
 // token that was handed to an API stays good until it expires, also after the
-// user signed out everywhere. BearerConfig.Check is where an app that must know
-// asks; [RequireFresh] is for what should take a recent sign-in.
+// user signed out everywhere. [Online] asks Cognito, on the routes that must
+// know; [RequireFresh] is for what should take a recent sign-in.
 //
 // # Errors
 //

@@ -31,6 +31,11 @@ var (
 	// [RequireFresh]. The token itself is good. See [FreshnessError].
 	ErrNotFresh = errors.New("middleware: authentication not recent enough")
 
+	// ErrSignInEnded: Cognito no longer honours the sign-in, though its token
+	// verifies: it was revoked, or the user signed out everywhere, was disabled
+	// or deleted. [AccessChecker] returns it, and [Online] answers with 401.
+	ErrSignInEnded = errors.New("middleware: the sign-in has ended at Cognito")
+
 	// ErrTokenConflict: stacked middlewares accepted tokens of different
 	// people, or two different tokens of one use. Answered with 400: nobody
 	// can say for whom the request is.

@@ -8,6 +8,7 @@ import (
 
 var (
 	ReturnPath         = returnPath
+	ReturnURL          = returnURL
 	ParseAuthorization = parseAuthorization
 	ContentPolicy      = contentPolicy
 	PageStyle          = pageStyle
@@ -51,6 +52,8 @@ func (l *Login) SessionCookie() string          { return l.cookies.session }
 func (l *Login) FlowCookie(state string) string { return l.cookies.flowName(state) }
 func (l *Login) FlowPrefix() string             { return l.cookies.flow }
 func (l *Login) TriesCookie() string            { return l.cookies.tries }
+func (l *Login) EndedCookie() string            { return l.cookies.ended }
+func (l *Login) ChunkCookie(i int) string       { return l.cookies.chunkName(i) }
 func (l *Login) SessionKey(id string) string    { key, _ := l.sessions.key(id); return key }
 func (l *Login) SealFlow(name, p string) string {
 	return l.sealer.sealText(purposeFlow, name, []byte(p))
@@ -58,9 +61,13 @@ func (l *Login) SealFlow(name, p string) string {
 func (l *Login) OpenFlow(name, text string) bool { _, ok := l.openFlow(name, text); return ok }
 
 // AllPages renders every page, in the language of r.
-func (l *Login) AllPages(write func(status int) http.ResponseWriter, r *http.Request) {
-	for name := range pageTexts {
-		l.page(write(int(name)), r, 200, name, pageData{LoginURL: "/auth/login", LogoutURL: ""})
+func (l *Login) AllPages(write func(PageKind) http.ResponseWriter, r *http.Request) {
+	for kind := range pageTexts {
+		data := pageData{LoginURL: "/auth/login"}
+		if kind == PageChoose {
+			data.Providers = l.ProviderLinks(r, "/notes?x=1")
+		}
+		l.page(write(kind), r, 200, kind, data)
 	}
 }
 
@@ -77,3 +84,78 @@ func PageTexts() map[string][][]string {
 
 // LanguageOf is the package's own.
 func LanguageOf(r *http.Request) string { return string(languageOf(r)) }
+
+// OnlineRemembers counts the tokens of which o knows something.
+func OnlineRemembers(o *Online) int {
+	o.known.mu.Lock()
+	defer o.known.mu.Unlock()
+	return len(o.known.known)
+}
+
+// CookieSessionData is a session in cookies.
+type CookieSessionData struct {
+	ID                        [32]byte
+	Subject                   string
+	RawID, RawAccess, Refresh string
+	Created, Seen             int64
+	Username                  string
+	IDExpires, AccessExpires  int64
+}
+
+// OpenSessionCookies opens the session of a Cookie header.
+func (l *Login) OpenSessionCookies(header string) (CookieSessionData, bool) {
+	sess, ok := l.openSession(&http.Request{Header: http.Header{"Cookie": {header}}})
+	if !ok {
+		return CookieSessionData{}, false
+	}
+	return exportedSession(sess), true
+}
+
+func exportedSession(sess *session) CookieSessionData {
+	d := sess.data
+	return CookieSessionData{sess.id, sess.subject, d.RawID, d.RawAccess, d.Refresh, d.Created, d.Seen, d.Username, d.IDExpires, d.AccessExpires}
+}
+
+func (c CookieSessionData) session() *session {
+	return &session{id: c.ID, subject: c.Subject, data: sessionData{
+		Version: dataVersion, Username: c.Username, RawID: c.RawID, RawAccess: c.RawAccess, Refresh: c.Refresh,
+		IDExpires: c.IDExpires, AccessExpires: c.AccessExpires, Created: c.Created, Seen: c.Seen,
+	}}
+}
+
+// SealSessionCookies is what a browser would be given for a session.
+func (l *Login) SealSessionCookies(c CookieSessionData) []string {
+	text, _ := l.sealSession(c.session())
+	w := headerWriter{}
+	l.cookies.setChunks(w, text, 0)
+	var chunks []string
+	for _, cookie := range (&http.Response{Header: http.Header(w)}).Cookies() {
+		if cookie.MaxAge >= 0 {
+			chunks = append(chunks, cookie.Value)
+		}
+	}
+	return chunks
+}
+
+type headerWriter http.Header
+
+func (h headerWriter) Header() http.Header       { return http.Header(h) }
+func (headerWriter) Write(b []byte) (int, error) { return len(b), nil }
+func (headerWriter) WriteHeader(int)             {}
+
+// SealSession seals text as what it is not.
+func (l *Login) SealSession(p, name, text string) string {
+	return l.sealer.sealText(purpose(p), name, []byte(text))
+}
+
+// WriteRecord and ReadRecord are how a session is written before it is sealed.
+func WriteRecord(c CookieSessionData) []byte { return appendRecord(nil, c.session()) }
+
+// ReadRecord is the reverse.
+func ReadRecord(b []byte) (CookieSessionData, bool) {
+	sess, ok := readRecord(b)
+	if !ok {
+		return CookieSessionData{}, false
+	}
+	return exportedSession(sess), true
+}

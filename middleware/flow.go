@@ -30,8 +30,10 @@ const (
 type flow struct {
 	Flow     sso.Flow `json:"flow"`
 	ReturnTo string   `json:"return_to"`
-	// Silent is set for prompt=none.
-	Silent bool `json:"silent,omitempty"`
+	// Silent is set for prompt=none, and Fallback with it if an ordinary
+	// sign-in is to follow where that fails.
+	Silent   bool `json:"silent,omitempty"`
+	Fallback bool `json:"fallback,omitempty"`
 }
 
 // addFlow writes the cookie of a new flow and deletes the oldest ones where

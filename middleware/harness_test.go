@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/secretscan"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
@@ -65,8 +66,11 @@ func newWorld(t *testing.T, change ...func(*ssotest.Config)) *world {
 		f(&cfg)
 	}
 	w := &world{t: t, pool: ssotest.NewPool(t, cfg), logs: &lockedBuffer{}, apps: map[string]http.Handler{}}
-	w.wire = &wire{next: &http.Transport{}}
-	t.Cleanup(func() { scanForSecrets(t, w.logs.String()) })
+	w.wire = &wire{next: secretscan.Transport(&http.Transport{})}
+	t.Cleanup(func() {
+		scanForSecrets(t, w.logs.String())
+		secretscan.Saw("a log of Login", w.logs.String())
+	})
 	return w
 }
 
@@ -100,6 +104,9 @@ func (w *world) newApp(base string, change ...func(*middleware.LoginConfig)) *ap
 		ServeMe:    true,
 		Logger:     slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:        w.pool.VerifierConfig().Now,
+	}
+	if strings.Contains(w.t.Name(), inCookies) {
+		a.cfg.Sessions, a.cfg.CookieSessions = nil, &middleware.CookieSessions{KeepRefreshToken: true}
 	}
 	for _, f := range change {
 		f(&a.cfg)
@@ -142,6 +149,11 @@ func (w *world) newApp(base string, change ...func(*middleware.LoginConfig)) *ap
 	})))
 	w.apps[base] = a.mux
 	return a
+}
+
+// sameSessions is for another process, with the sessions of a.
+func (a *app) sameSessions(c *middleware.LoginConfig) {
+	c.Sessions, c.CookieSessions = a.cfg.Sessions, a.cfg.CookieSessions
 }
 
 // wire lets a test look at, delay or replace calls to the pool.
@@ -304,6 +316,11 @@ func (b *browser) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp := rec.Result()
 	resp.Request = r
+	secretscan.LearnAnswer(resp)
+	if resp.StatusCode >= http.StatusBadRequest {
+		// The page or JSON of a refusal; Location and cookies are not in it.
+		secretscan.Saw("an answer that says no", rec.Body.String()+"\n"+resp.Header.Get("WWW-Authenticate"))
+	}
 	for _, c := range resp.Cookies() {
 		checkCookie(b.t, r.URL, c)
 	}
@@ -463,6 +480,13 @@ func (b *browser) cookies(a *app) map[string]string {
 		all[c.Name] = c.Value
 	}
 	return all
+}
+
+// leftOver returns the cookies but that of the sessions which ended.
+func (b *browser) leftOver(a *app) map[string]string {
+	left := b.cookies(a)
+	delete(left, a.login.EndedCookie())
+	return left
 }
 
 func (b *browser) setCookie(a *app, name, value string) {

@@ -1,12 +1,13 @@
 package middleware
 
 import (
-	"context"
 	"errors"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,10 @@ type LoginConfig struct {
 	// Sessions is the session store. Defaults to a [MemoryStore], which is for
 	// one process.
 	Sessions SessionStore
+	// CookieSessions keeps sessions in the browser's cookies, without a store.
+	// Read at [CookieSessions] what that cannot do. Defaults to nil: sessions
+	// are in the store. Only one of both may be set.
+	CookieSessions *CookieSessions
 	// IdleTimeout ends a session that is not used. Defaults to 1 hour; at
 	// least 1 minute. AbsoluteTimeout ends every session. Defaults to 12
 	// hours; at least IdleTimeout.
@@ -47,12 +52,43 @@ type LoginConfig struct {
 	// somebody signs out everywhere. Defaults to none: then the sessions in
 	// the store end, and those of apps with other stores go on.
 	GlobalSignOut GlobalSignOut
+	// Providers are the ways to sign in that people may pick on a page of
+	// Login's own, such as Kakao and Google: with two or more Prefix/login asks
+	// which one, with one it goes straight there, unless the address names
+	// another of the client's. See also [Login.ProviderLinks]. Defaults to
+	// none: Cognito's own page asks.
+	Providers []Provider
+	// SilentFirst has Prefix/login ask Cognito without a page (prompt=none)
+	// before it asks the person, so that whoever signed in to another app is
+	// not asked anything. Where that fails, the ordinary sign-in follows at
+	// once, and the browser is not tried again for 5 minutes. Cognito takes
+	// prompt with managed login alone, not with the classic hosted UI. Defaults
+	// to false.
+	SilentFirst bool
+	// Pages replaces Login's own pages. It is executed with a [Page] for each of
+	// them, and must show its button (ActionURL) and its Providers: NewLogin
+	// makes every page once and refuses a template that fails. What the pages
+	// may load is their own style element (see Page.Nonce), and styles, fonts
+	// and images of the same origin; there are no scripts. It must not be
+	// changed afterwards. Defaults to plain pages.
+	Pages *template.Template
 	// ServeMe serves Prefix/me: JSON about the signed-in user, for the front
 	// end of the same origin. Defaults to false.
 	ServeMe bool
+	// ReturnOrigins are other origins that a sign-in may lead back to, such as
+	// "https://files.example.ac.kr", where the parts of one app are on several
+	// hosts. Each is compared exactly, scheme and port too, and there are no
+	// wildcards. A return_to may then be a URL of one of them. They are not
+	// signed in by that: the session's cookie is of BaseURL's host alone. List
+	// no origin where somebody else decides what is shown. Defaults to none:
+	// only paths of this app.
+	ReturnOrigins []string
 	// InsecureLocalhost allows a BaseURL of http://localhost:<port> or
-	// http://127.0.0.1:<port>, with cookies that are not Secure. It MUST NOT be
-	// set outside local work, and refuses any other BaseURL. Defaults to false.
+	// http://127.0.0.1:<port>, with cookies that are not Secure and have no
+	// __Host- prefix, since not every browser takes those without TLS; the port
+	// is in their names instead. It MUST NOT be set outside local work: it
+	// refuses any other BaseURL, answers 421 to requests for any other host,
+	// and says so in the log. Defaults to false.
 	InsecureLocalhost bool
 	// Logger gets refused callbacks and failing stores, without personal data.
 	// Defaults to slog.Default().
@@ -61,19 +97,13 @@ type LoginConfig struct {
 	Now func() time.Time
 }
 
-// GlobalSignOut ends a user's sign-ins at Cognito, as its API
-// AdminUserGlobalSignOut does.
-type GlobalSignOut interface {
-	// SignOut ends every sign-in of the user, by pool username.
-	SignOut(ctx context.Context, username string) error
-}
-
 // Login signs people in through Cognito and keeps their sessions. It is safe
 // for concurrent use.
 //
 // Its routes under the prefix are
 //
-//	GET  /login       starts a sign-in; ?return_to= is a path of this app,
+//	GET  /login       starts a sign-in; ?return_to= is a path of this app
+//	                  or a URL of LoginConfig.ReturnOrigins,
 //	                  ?identity_provider= one of the client's, ?prompt= as in
 //	                  [sso.AuthOptions], one value
 //	GET  /callback    where Cognito sends the browser back
@@ -88,8 +118,17 @@ type Login struct {
 	cookies  cookies
 	sealer   *sealer
 	sessions *sessions
-	global   GlobalSignOut
-	serveMe  bool
+	// cookieSessions is set where there is no store.
+	cookieSessions *CookieSessions
+	origins        []string // ReturnOrigins
+	localOnly      bool     // InsecureLocalhost
+	global         GlobalSignOut
+	serveMe        bool
+
+	providers   []Provider
+	silentFirst bool
+	pages       *template.Template // nil for those of this package
+
 	now      func() time.Time
 	log      *slog.Logger
 	crossing *http.CrossOriginProtection
@@ -110,11 +149,16 @@ func NewLogin(c *sso.Client, cfg LoginConfig) (*Login, error) {
 		return nil, err
 	}
 	l := &Login{
-		client:   c,
-		base:     base.Scheme + "://" + base.Host,
-		prefix:   cfg.Prefix,
-		global:   cfg.GlobalSignOut,
-		serveMe:  cfg.ServeMe,
+		client:  c,
+		base:    base.Scheme + "://" + base.Host,
+		prefix:  cfg.Prefix,
+		global:  cfg.GlobalSignOut,
+		serveMe: cfg.ServeMe,
+
+		providers:   slices.Clone(cfg.Providers),
+		silentFirst: cfg.SilentFirst,
+		pages:       cfg.Pages,
+
 		now:      cfg.Now,
 		log:      cfg.Logger,
 		crossing: http.NewCrossOriginProtection(),
@@ -133,15 +177,22 @@ func NewLogin(c *sso.Client, cfg LoginConfig) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.cookieSessions = cfg.CookieSessions
+	l.origins = slices.Clone(cfg.ReturnOrigins)
+	l.localOnly = cfg.InsecureLocalhost
+	if l.localOnly {
+		l.log.Warn("sso: InsecureLocalhost is set: cookies are not Secure, and only this machine is served")
+	}
 	l.sessions = &sessions{
-		client:   c,
-		verifier: c.Verifier(),
-		store:    cfg.Sessions,
-		sealer:   l.sealer,
-		idle:     cfg.IdleTimeout,
-		absolute: cfg.AbsoluteTimeout,
-		now:      cfg.Now,
-		log:      cfg.Logger,
+		client:    c,
+		verifier:  c.Verifier(),
+		store:     cfg.Sessions,
+		inCookies: cfg.CookieSessions != nil,
+		sealer:    l.sealer,
+		idle:      cfg.IdleTimeout,
+		absolute:  cfg.AbsoluteTimeout,
+		now:       cfg.Now,
+		log:       cfg.Logger,
 	}
 	l.sessions.locker, _ = cfg.Sessions.(SessionLocker)
 	return l, nil
@@ -166,7 +217,7 @@ func (cfg *LoginConfig) setDefaults() {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	if cfg.Sessions == nil {
+	if cfg.Sessions == nil && cfg.CookieSessions == nil {
 		cfg.Sessions = newMemoryStore(cfg.Now)
 	}
 }
@@ -184,11 +235,31 @@ func (cfg *LoginConfig) check(c *sso.Client) (*url.URL, error) {
 	if !validPrefix(cfg.Prefix) {
 		wrong("Prefix", `must be a clean path such as "/auth", of letters, digits, "-", "_", "." and "/"`)
 	}
+	if checked, err := cfg.CookieSessions.check(); err != nil {
+		problems = append(problems, err)
+	} else {
+		cfg.CookieSessions = checked
+	}
+	for _, origin := range cfg.ReturnOrigins {
+		if problem := checkReturnOrigin(origin, cfg.InsecureLocalhost); problem != "" {
+			wrong("ReturnOrigins", problem)
+			break
+		}
+	}
+	if cfg.CookieSessions != nil && cfg.Sessions != nil {
+		wrong("CookieSessions", "and Sessions are two places for the same thing: set one")
+	}
 	if cfg.IdleTimeout < time.Minute {
 		wrong("IdleTimeout", "must be at least 1 minute")
 	}
 	if cfg.AbsoluteTimeout < cfg.IdleTimeout {
 		wrong("AbsoluteTimeout", "must be at least IdleTimeout")
+	}
+	if err := checkProviders(c, cfg.Providers); err != nil {
+		problems = append(problems, err)
+	}
+	if err := checkPages(cfg.Pages); err != nil {
+		problems = append(problems, err)
 	}
 	if _, err := c.LogoutURL(); err != nil {
 		problems = append(problems, &sso.ConfigError{
@@ -215,7 +286,7 @@ func checkBaseURL(raw string, insecure bool) (base *url.URL, problem string) {
 		return nil, "must be an origin such as https://board.example.ac.kr: scheme and lower-case host, without path, query and user"
 	}
 	switch {
-	case insecure && (u.Scheme != "http" || u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1"):
+	case insecure && (u.Scheme != "http" || !isLocalhost(u.Hostname())):
 		return nil, "must be http://localhost:<port> or http://127.0.0.1:<port> with InsecureLocalhost"
 	case !insecure && u.Scheme != "https":
 		return nil, "must be https"
@@ -236,6 +307,9 @@ func validPrefix(prefix string) bool {
 
 // ServeHTTP serves Login's own routes.
 func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if l.misdirected(w, r) {
+		return
+	}
 	route, _ := strings.CutPrefix(r.URL.Path, l.prefix)
 	switch {
 	case route == "/login":
@@ -249,68 +323,25 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case route == "/me" && l.serveMe:
 		l.get(w, r, l.serveUser)
 	default:
-		l.page(w, r, http.StatusNotFound, pageNotFound, pageData{})
+		l.page(w, r, http.StatusNotFound, PageNotFound, pageData{})
 	}
 }
 
 // get lets only GET through, and no prefetching: browsers and link checkers
-// that fetch ahead must neither start a sign-in nor spend a code.
+// that fetch ahead must neither start a sign-in nor spend a code. They get a
+// failure, since a browser would take any success, empty as it is, for the page
+// when the person comes.
 func (l *Login) get(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 	switch {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		l.page(w, r, http.StatusMethodNotAllowed, pageMethod, pageData{})
+		l.page(w, r, http.StatusMethodNotAllowed, PageMethod, pageData{})
 	case isPrefetch(r):
 		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNoContent)
+		w.WriteHeader(http.StatusServiceUnavailable)
 	default:
 		serve(w, r)
 	}
-}
-
-// serveLogin starts a sign-in.
-func (l *Login) serveLogin(w http.ResponseWriter, r *http.Request) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil || hasRepeated(query, "return_to", "identity_provider", "prompt", "retry") {
-		l.page(w, r, http.StatusBadRequest, pageBadRequest, pageData{})
-		return
-	}
-	returnTo := l.returnTo(query.Get("return_to"))
-	silent := query.Get("prompt") == "none"
-	if silent && l.cookies.has(r, l.cookies.silent) {
-		// Cognito said a moment ago that this takes a page. An app that tries
-		// again at each request would go round in circles.
-		l.redirect(w, returnTo)
-		return
-	}
-	if query.Has("retry") {
-		l.cookies.remove(w, l.cookies.tries)
-	} else if tries, _ := l.cookies.get(r, l.cookies.tries); tries == maxTries {
-		l.log.WarnContext(r.Context(), "sso: sign-ins completed, but their session never came back; the browser refuses the cookie, or sessions are not shared between processes")
-		l.page(w, r, http.StatusBadRequest, pageLoop, pageData{LoginURL: l.loginURL(returnTo, "retry", "1")})
-		return
-	}
-	opts := sso.AuthOptions{
-		IdentityProvider: query.Get("identity_provider"),
-		Prompt:           query.Get("prompt"),
-		Lang:             string(languageOf(r)),
-	}
-	if silent {
-		// With it, Cognito answers login_required to those who signed in
-		// through a provider.
-		opts.IdentityProvider = ""
-	}
-	target, f, err := l.client.AuthCodeURL(opts)
-	if err != nil {
-		l.page(w, r, http.StatusBadRequest, pageBadRequest, pageData{})
-		return
-	}
-	if err := l.addFlow(w, r, flow{Flow: f, ReturnTo: returnTo, Silent: silent}); err != nil {
-		l.log.ErrorContext(r.Context(), "sso: the sign-in could not be started", "error", err)
-		l.page(w, r, http.StatusInternalServerError, pageError, pageData{})
-		return
-	}
-	l.redirect(w, target)
 }
 
 // hasRepeated says whether one of the parameters is given more than once.
@@ -367,18 +398,18 @@ func (l *Login) handler(next http.Handler, optional bool) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if l.misdirected(w, r) {
+			return
+		}
 		addVary(w.Header(), "Accept", "Cookie", "Sec-Fetch-Mode")
 		a := &auth{owner: l, fail: l.fail, now: l.now}
 		var err error
-		a.session, a.token, err = l.load(r)
+		a.session, a.token, err = l.load(w, r)
 		switch {
 		case err == nil:
 			a.login = l
 			w.Header().Set("Cache-Control", "private, no-store")
-			if l.cookies.has(r, l.cookies.tries) {
-				// The session came back: no loop.
-				l.cookies.remove(w, l.cookies.tries)
-			}
+			l.seen(w, r)
 		case optional && errors.Is(err, sso.ErrMissing):
 		default:
 			l.fail(w, r, err)
@@ -393,8 +424,19 @@ func (l *Login) handler(next http.Handler, optional bool) http.Handler {
 	})
 }
 
+// seen forgets the sign-ins that were counted: the session came back, so there
+// is no loop.
+func (l *Login) seen(w http.ResponseWriter, r *http.Request) {
+	if l.cookies.has(r, l.cookies.tries) {
+		l.cookies.remove(w, l.cookies.tries)
+	}
+}
+
 // load returns the session of the request's cookie, and its ID token.
-func (l *Login) load(r *http.Request) (*session, sso.Token, error) {
+func (l *Login) load(w http.ResponseWriter, r *http.Request) (*session, sso.Token, error) {
+	if l.cookieSessions != nil {
+		return l.loadCookies(w, r)
+	}
 	id, ok := l.cookies.get(r, l.cookies.session)
 	if !ok {
 		return nil, sso.Token{}, sso.ErrMissing
@@ -412,12 +454,14 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	ref := refusalOf(err)
+	// Without prompt, Cognito would answer from its own session: with the
+	// auth_time of before, so that the browser would go round in circles, and
+	// though the user was signed out everywhere, which leaves that session.
+	anew := errors.Is(err, ErrNotFresh) || errors.Is(err, ErrSignInEnded)
 	switch browser := isNavigation(r); {
-	case errors.Is(err, ErrNotFresh) && browser:
-		// Without prompt, Cognito would answer from its own session, with the
-		// auth_time of before, and the browser would go round in circles.
+	case anew && browser:
 		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r)), "prompt", "login"))
-	case errors.Is(err, ErrNotFresh):
+	case anew:
 		l.challenge(w)
 		ref.writeJSON(w, l.loginURL("", "prompt", "login"))
 	case ref.status == http.StatusUnauthorized && browser:
@@ -427,14 +471,14 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case !browser:
 		ref.writeJSON(w, "")
 	case ref.status == http.StatusForbidden:
-		l.page(w, r, ref.status, pageForbidden, pageData{})
+		l.page(w, r, ref.status, PageForbidden, pageData{})
 	case ref.status == http.StatusServiceUnavailable:
-		l.page(w, r, ref.status, pageUnavailable, pageData{})
+		l.page(w, r, ref.status, PageUnavailable, pageData{})
 	case ref.status == http.StatusBadRequest:
-		l.page(w, r, ref.status, pageBadRequest, pageData{})
+		l.page(w, r, ref.status, PageBadRequest, pageData{})
 	default:
 		l.log.ErrorContext(r.Context(), "sso: a request could not be checked", "reason", string(sso.ReasonOf(err)), "error", err)
-		l.page(w, r, ref.status, pageError, pageData{})
+		l.page(w, r, ref.status, PageError, pageData{})
 	}
 }
 
@@ -452,21 +496,6 @@ func (l *Login) unauthorized(w http.ResponseWriter) {
 		code:        "login_required",
 		description: "Sign in first.",
 	}.writeJSON(w, l.loginURL(""))
-}
-
-// SignOutSubject ends every session of a user, by [sso.Token].Subject, in the
-// session store, whatever app of the store they belong to, and returns how
-// many. It neither reaches tokens that APIs verify offline nor the browser's
-// sign-in at Cognito.
-func (l *Login) SignOutSubject(ctx context.Context, subject string) (int, error) {
-	if subject == "" {
-		return 0, nil
-	}
-	n, err := l.sessions.store.DeleteBySubject(ctx, subject)
-	if err != nil {
-		return n, storeError(err)
-	}
-	return n, nil
 }
 
 // addVary adds what an answer depends on. It is added to every answer, not to

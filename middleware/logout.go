@@ -21,26 +21,26 @@ const (
 func (l *Login) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		l.page(w, r, http.StatusMethodNotAllowed, pageLogout, pageData{LogoutURL: l.prefix + "/logout"})
+		l.page(w, r, http.StatusMethodNotAllowed, PageLogout, pageData{LogoutURL: l.prefix + "/logout"})
 		return
 	}
-	if err := l.crossing.Check(r); err != nil {
+	if l.crossOrigin(r) {
 		l.log.InfoContext(r.Context(), "sso: sign-out from another origin refused")
-		l.page(w, r, http.StatusForbidden, pageCrossOrigin, pageData{LogoutURL: l.prefix + "/logout"})
+		l.page(w, r, http.StatusForbidden, PageCrossOrigin, pageData{LogoutURL: l.prefix + "/logout"})
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
 	if err := r.ParseForm(); err != nil {
-		l.page(w, r, http.StatusBadRequest, pageBadRequest, pageData{})
+		l.page(w, r, http.StatusBadRequest, PageBadRequest, pageData{})
 		return
 	}
 	// A sign-out that has begun is carried through, though the browser leaves.
 	ctx := context.WithoutCancel(r.Context())
-	if err := l.signOut(ctx, r, r.PostForm.Get("everywhere") == "1"); err != nil {
+	if err := l.signOut(ctx, w, r, r.PostForm.Get("everywhere") == "1"); err != nil {
 		// Fail closed: nobody is told to be signed out whose session lives on.
 		// The cookie stays, since without it the session could not be ended.
 		l.log.ErrorContext(ctx, "sso: a session could not be ended", "error", err)
-		l.page(w, r, http.StatusServiceUnavailable, pageLogoutFailed, pageData{LogoutURL: l.prefix + "/logout"})
+		l.page(w, r, http.StatusServiceUnavailable, PageLogoutFailed, pageData{LogoutURL: l.prefix + "/logout"})
 		return
 	}
 	l.cookies.removeAll(w, r)
@@ -57,8 +57,12 @@ func (l *Login) serveLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 // signOut ends the request's session, or all of its user's, in the store, and
-// then as far as possible at Cognito. Its error is of the store.
-func (l *Login) signOut(ctx context.Context, r *http.Request, everywhere bool) error {
+// as far as possible at Cognito. Its error is of the store.
+func (l *Login) signOut(ctx context.Context, w http.ResponseWriter, r *http.Request, everywhere bool) error {
+	if l.cookieSessions != nil {
+		l.signOutCookies(ctx, w, r, everywhere)
+		return nil
+	}
 	id, ok := l.cookies.get(r, l.cookies.session)
 	if !ok {
 		return nil
@@ -80,10 +84,11 @@ func (l *Login) signOut(ctx context.Context, r *http.Request, everywhere bool) e
 	} else {
 		// This session among them. Were it deleted by itself, and the rest
 		// failed, then trying again could not tell whose they are.
-		if _, err := l.SignOutSubject(ctx, sess.subject); err != nil {
+		_, err := l.SignOutEverywhere(ctx, Account{Subject: sess.subject, Username: sess.data.Username})
+		l.logGlobal(ctx, err)
+		if errors.Is(err, ErrSessionStore) {
 			return err
 		}
-		l.signOutGlobally(ctx, sess.data.Username)
 	}
 	if set := l.sessions.unsaved.take(key); set != nil {
 		l.sessions.revoke(ctx, set.Refresh)
@@ -93,19 +98,14 @@ func (l *Login) signOut(ctx context.Context, r *http.Request, everywhere bool) e
 	return nil
 }
 
-func (l *Login) signOutGlobally(ctx context.Context, username string) {
-	if l.global == nil || username == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	if err := l.global.SignOut(ctx, username); err != nil {
-		// The text of a foreign error may name the user.
-		l.log.WarnContext(ctx, "sso: a user could not be signed out at Cognito; the sessions here have ended")
+// logGlobal says in the log that the half of a sign-out at Cognito failed.
+func (l *Login) logGlobal(ctx context.Context, err error) {
+	if errors.Is(err, ErrGlobalSignOut) {
+		l.log.WarnContext(ctx, "sso: a user could not be signed out at Cognito")
 	}
 }
 
 // serveLoggedOut is where Cognito sends the browser after signing out.
 func (l *Login) serveLoggedOut(w http.ResponseWriter, r *http.Request) {
-	l.page(w, r, http.StatusOK, pageLoggedOut, pageData{LoginURL: l.loginURL("")})
+	l.page(w, r, http.StatusOK, PageLoggedOut, pageData{LoginURL: l.loginURL("")})
 }

@@ -35,7 +35,7 @@ func TestSignOut(t *testing.T) {
 	if p.header.Get("Clear-Site-Data") != "" {
 		t.Error("Clear-Site-Data would wipe sibling apps")
 	}
-	if left := b.cookies(a); len(left) != 0 {
+	if left := b.leftOver(a); len(left) != 0 {
 		t.Errorf("cookies left: %v", left)
 	}
 	if w.wire.count("/oauth2/revoke") != 1 {
@@ -309,7 +309,7 @@ func TestSignOutOfScripts(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.body), &body); err != nil || p.status != 200 || !strings.HasPrefix(body.LogoutURL, w.pool.URL()+"/logout?") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
-	if b.signedIn(a) || len(b.cookies(a)) != 0 {
+	if b.signedIn(a) || len(b.leftOver(a)) != 0 {
 		t.Error("still signed in")
 	}
 }

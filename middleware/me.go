@@ -27,9 +27,10 @@ func (l *Login) serveUser(w http.ResponseWriter, r *http.Request) {
 		refusal{status: http.StatusForbidden, code: "cross_origin", description: "This is for pages of the same origin."}.writeJSON(w, "")
 		return
 	}
-	_, token, err := l.load(r)
+	_, token, err := l.load(w, r)
 	switch {
 	case err == nil:
+		l.seen(w, r)
 		writeJSON(w, http.StatusOK, user{
 			Subject:       token.Subject,
 			UserID:        token.UserID.String(),

@@ -54,17 +54,38 @@ const (
 	korean  language = "ko"
 )
 
+// languages are those of the pages, the one for everybody first.
+var languages = []language{english, korean}
+
 // languageOf returns the language that Accept-Language likes best of those the
-// pages are in, by default English.
+// pages are in, by default English. "ko-KR" counts for "ko", "*" for those that
+// are not named, and of two equals the one that is named first.
 func languageOf(r *http.Request) language {
-	best, quality := english, 0.0
-	for _, e := range preferences(r.Header.Values("Accept-Language")) {
-		primary, _, _ := strings.Cut(strings.ToLower(e.name), "-")
-		if (primary == string(english) || primary == string(korean)) && e.quality > quality {
-			best, quality = language(primary), e.quality
+	prefs := preferences(r.Header.Values("Accept-Language"))
+	best, quality, place := english, 0.0, len(prefs)
+	for _, lang := range languages {
+		if q, at := lang.preferred(prefs); q > quality || q == quality && q > 0 && at < place {
+			best, quality, place = lang, q, at
 		}
 	}
 	return best
+}
+
+// preferred returns how well liked a language is, and by which element.
+func (lang language) preferred(prefs []preference) (quality float64, at int) {
+	named := false
+	at = len(prefs)
+	for i, p := range prefs {
+		primary, _, _ := strings.Cut(strings.ToLower(p.name), "-")
+		switch {
+		case primary == string(lang) && (!named || p.quality > quality):
+			named, quality, at = true, p.quality, i
+		case primary == "*" && !named && p.quality > quality:
+			// Everybody's place: as good as any other language's.
+			quality = p.quality
+		}
+	}
+	return quality, at
 }
 
 // preference is one element of a header such as Accept (RFC 9110 §12.4).
@@ -89,15 +110,28 @@ func preferences(values []string) []preference {
 			if !strings.EqualFold(key, "q") {
 				continue
 			}
-			q, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(q >= 0 && q <= 1) {
-				q = 0
-			}
-			p.quality = q
+			p.quality = qvalue(value)
 		}
 		if p.name != "" {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// qvalue reads a weight of RFC 9110 §12.4.2: 0 to 1 with at most three decimals.
+// Anything else is as bad as 0.
+func qvalue(s string) float64 {
+	whole, decimals, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseUint("0"+decimals, 10, 16)
+	if err != nil || len(decimals) > 3 || whole != "0" && (whole != "1" || n != 0) {
+		return 0
+	}
+	if whole == "1" {
+		return 1
+	}
+	for range 3 - len(decimals) {
+		n *= 10
+	}
+	return float64(n) / 1000
 }

@@ -2,12 +2,18 @@ package middleware
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	_ "embed" // for the template and its style
 	"encoding/base64"
+	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+
+	"github.com/ssu-itsupport/cognito-sso/sso"
 )
 
 //go:embed pages/page.html
@@ -16,170 +22,208 @@ var pageHTML string
 //go:embed pages/style.css
 var pageStyle string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+var pageTemplate = template.Must(template.New("page").
+	Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(pageStyle) }}). //nolint:gosec // a constant
+	Parse(pageHTML))
 
-// contentPolicy allows a page its own style and nothing else. It leaves out
-// form-action: browsers apply that to the redirects that follow a form too, and
-// signing out goes through Cognito and possibly an identity provider.
+// PageKind names one of Login's pages. Later versions may add kinds: a template
+// should show a kind that it does not know by its texts.
+type PageKind string
+
+// The pages. What each says is in Page.Title and Page.Text.
+const (
+	PageChoose       PageKind = "choose"        // which provider to sign in with: LoginConfig.Providers
+	PageLoggedOut    PageKind = "logged-out"    // signed out
+	PageAgain        PageKind = "again"         // the sign-in took too long, or its page was opened twice
+	PageCancelled    PageKind = "cancelled"     // the person cancelled
+	PageRefused      PageKind = "refused"       // Cognito, a trigger or the provider refused
+	PageLoop         PageKind = "loop"          // sign-ins succeed and their session does not come back
+	PageLogout       PageKind = "logout"        // asks, since only a POST signs out
+	PageLogoutFailed PageKind = "logout-failed" // the session store is out of reach
+	PageCrossOrigin  PageKind = "cross-origin"  // another site tried to sign the person out
+	PageForbidden    PageKind = "forbidden"     // signed in, without the right
+	PageUnavailable  PageKind = "unavailable"   // Cognito, its keys or the store are out of reach
+	PageBadRequest   PageKind = "bad-request"   // parameters that Login does not take
+	PageMethod       PageKind = "method"        // a method that the address does not take
+	PageNotFound     PageKind = "not-found"     // no such route under the prefix
+	PageError        PageKind = "error"         // a fault of the app or its configuration
+)
+
+// Page is what one of Login's pages shows, for a template of LoginConfig.Pages.
+// It holds fixed texts and paths of this app, and nothing that Cognito said: no
+// token, no name, no error text.
+type Page struct {
+	Kind PageKind
+	// Status is the HTTP status of the answer.
+	Status int
+	// Lang is the language of the texts, "en" or "ko", for the lang attribute.
+	Lang string
+	// Title is the heading, Text what is under it, a string for each paragraph.
+	Title string
+	Text  []string
+	// Action is the label of the page's button and ActionURL where it leads;
+	// both are "" on a page without one. With Post the button is that of a form
+	// with method="post", and sending it by a link would do nothing.
+	Action, ActionURL string
+	Post              bool
+	// Providers are the buttons of PageChoose.
+	Providers []ProviderLink
+	// HomeLabel and HomeURL are of a link to the app's start page.
+	HomeLabel, HomeURL string
+	// Nonce allows a style element: <style nonce="{{.Nonce}}">. Style
+	// attributes and scripts are not allowed; see LoginConfig.Pages.
+	Nonce string
+}
+
+const (
+	// policyStart is common to all pages. It leaves out form-action: browsers
+	// apply that to the redirects that follow a form too, and signing out goes
+	// through Cognito and possibly an identity provider.
+	policyStart = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src "
+	// templatePolicy is what pages of the app's own may load beside the style
+	// of their nonce. No scripts: a page may be at the address of a callback.
+	templatePolicy = " 'self'; img-src 'self' data:; font-src 'self'"
+)
+
+// contentPolicy allows a page of ours its own style and nothing else.
 var contentPolicy = func() string {
 	sum := sha256.Sum256([]byte(pageStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; frame-ancestors 'none'"
+	return policyStart + "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
-// pageData is what a page can vary in: paths of this app alone. Nothing that a
-// request or Cognito said is shown.
+// pageData is what a page can vary in: paths of this app alone.
 type pageData struct {
 	// LoginURL is behind the page's button, if there is one.
 	LoginURL string
 	// LogoutURL is where the page's button posts to instead.
 	LogoutURL string
+	// Providers are the buttons of PageChoose.
+	Providers []ProviderLink
+}
+
+func newPage(kind PageKind, lang language, status int, data pageData) Page {
+	text := pageTexts[kind][lang]
+	p := Page{
+		Kind:      kind,
+		Status:    status,
+		Lang:      string(lang),
+		Title:     text.Title,
+		Text:      text.Paragraphs,
+		Providers: data.Providers,
+		HomeLabel: homeTexts[lang],
+		HomeURL:   defaultReturnTo,
+	}
+	switch {
+	case text.Action == "":
+	case data.LogoutURL != "":
+		p.Action, p.ActionURL, p.Post = text.Action, data.LogoutURL, true
+	case data.LoginURL != "":
+		p.Action, p.ActionURL = text.Action, data.LoginURL
+	}
+	return p
 }
 
 // page writes one of Login's pages in the browser's language.
-func (l *Login) page(w http.ResponseWriter, r *http.Request, status int, name pageName, data pageData) {
-	lang := languageOf(r)
-	var body bytes.Buffer
-	err := pageTemplate.Execute(&body, map[string]any{
-		"Lang":  string(lang),
-		"Style": template.CSS(pageStyle), //nolint:gosec // a constant
-		"Text":  pageTexts[name][lang],
-		"Home":  homeTexts[lang],
-		"Data":  data,
-	})
+func (l *Login) page(w http.ResponseWriter, r *http.Request, status int, kind PageKind, data pageData) {
+	p := newPage(kind, languageOf(r), status, data)
+	body, policy, err := l.render(&p)
 	if err != nil {
-		l.log.ErrorContext(r.Context(), "sso: a page could not be made", "error", err)
-		http.Error(w, http.StatusText(status), status)
-		return
+		// Not its text: the app's template may have put anything into it.
+		l.log.ErrorContext(r.Context(), "sso: LoginConfig.Pages failed; the built-in page is shown", "page", string(kind))
+		body, policy = builtInPage(&p), contentPolicy
 	}
 	h := w.Header()
 	addVary(h, "Accept-Language")
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", string(lang))
+	h.Set("Content-Language", p.Lang)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	// A page may be at the address of a callback, with its code. The sign-out
 	// form needs the referrer's origin, or old browsers send "Origin: null".
-	if data.LogoutURL == "" {
-		h.Set("Referrer-Policy", "no-referrer")
-	} else {
+	if p.Post {
 		h.Set("Referrer-Policy", "same-origin")
+	} else {
+		h.Set("Referrer-Policy", "no-referrer")
 	}
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body.Bytes())
+		_, _ = w.Write(body)
 	}
 }
 
-// pageName is one of Login's pages.
-type pageName int
-
-const (
-	pageLoggedOut pageName = iota
-	pageAgain
-	pageCancelled
-	pageRefused
-	pageLoop
-	pageLogout
-	pageLogoutFailed
-	pageCrossOrigin
-	pageForbidden
-	pageUnavailable
-	pageBadRequest
-	pageMethod
-	pageNotFound
-	pageError
-)
-
-// pageText is what a page says in one language.
-type pageText struct {
-	Title      string
-	Paragraphs []string
-	Action     string // on the button
+// render makes the body of a page, and the policy it needs.
+func (l *Login) render(p *Page) (body []byte, policy string, err error) {
+	if l.pages == nil {
+		return builtInPage(p), contentPolicy, nil
+	}
+	p.Nonce = rand.Text()
+	var b bytes.Buffer
+	if err := l.pages.Execute(&b, *p); err != nil {
+		return nil, "", err
+	}
+	return b.Bytes(), policyStart + "'nonce-" + p.Nonce + "'" + templatePolicy, nil
 }
 
-var homeTexts = map[language]string{
-	english: "Go to the start page",
-	korean:  "첫 화면으로 가기",
+func builtInPage(p *Page) []byte {
+	var b bytes.Buffer
+	// It cannot fail: a test makes every page, and a buffer takes everything.
+	_ = pageTemplate.Execute(&b, *p)
+	return b.Bytes()
 }
 
-var pageTexts = map[pageName]map[language]pageText{
-	pageLoggedOut: {
-		english: {"You are signed out", []string{"You have signed out of this app and of the shared sign-in. On a shared computer, close the browser as well."}, "Sign in"},
-		korean:  {"로그아웃되었습니다", []string{"이 앱과 통합 로그인에서 로그아웃되었습니다. 공용 컴퓨터에서는 브라우저도 닫아 주세요."}, "로그인"},
-	},
-	pageAgain: {
-		english: {"Please sign in again", []string{
-			"The sign-in could not be completed. It may have taken too long, or this page may have been opened twice.",
-			"If this happens every time, allow cookies for this site.",
-		}, "Sign in"},
-		korean: {"다시 로그인해 주세요", []string{
-			"로그인을 마치지 못했습니다. 시간이 너무 오래 걸렸거나 이 페이지가 두 번 열렸을 수 있습니다.",
-			"계속 반복되면 이 사이트의 쿠키를 허용해 주세요.",
-		}, "로그인"},
-	},
-	pageCancelled: {
-		english: {"The sign-in was cancelled", []string{"You are not signed in."}, "Sign in"},
-		korean:  {"로그인이 취소되었습니다", []string{"로그인되어 있지 않습니다."}, "로그인"},
-	},
-	pageRefused: {
-		english: {"The sign-in was refused", []string{
-			"You could not be signed in with this account.",
-			"Try once more, or with another account. If it keeps failing, ask the people who run this app.",
-		}, "Try again"},
-		korean: {"로그인이 거절되었습니다", []string{
-			"이 계정으로 로그인할 수 없습니다.",
-			"한 번 더 시도하거나 다른 계정으로 로그인해 보세요. 계속 실패하면 앱 운영자에게 문의해 주세요.",
-		}, "다시 시도"},
-	},
-	pageLoop: {
-		english: {"Your browser does not stay signed in", []string{
-			"You signed in more than once, but the sign-in did not last until the next page. So we stopped here instead of starting over again.",
-			"Allow cookies for this site, check that the clock of this computer is right, and try again. If that does not help, ask the people who run this app.",
-		}, "Try again"},
-		korean: {"로그인 상태가 유지되지 않습니다", []string{
-			"여러 번 로그인했지만 다음 페이지에서 로그인 상태가 유지되지 않았습니다. 같은 일을 되풀이하지 않도록 여기서 멈추었습니다.",
-			"이 사이트의 쿠키를 허용하고 컴퓨터 시계가 맞는지 확인한 뒤 다시 시도해 주세요. 그래도 안 되면 앱 운영자에게 문의해 주세요.",
-		}, "다시 시도"},
-	},
-	pageLogout: {
-		english: {"Sign out?", []string{"You are still signed in, if you were. Use the button to sign out."}, "Sign out"},
-		korean:  {"로그아웃할까요?", []string{"아직 로그아웃되지 않았습니다. 로그아웃하려면 버튼을 눌러 주세요."}, "로그아웃"},
-	},
-	pageLogoutFailed: {
-		english: {"You are not signed out yet", []string{"The sign-out could not be completed. Please try again in a moment."}, "Sign out"},
-		korean:  {"아직 로그아웃되지 않았습니다", []string{"로그아웃을 마치지 못했습니다. 잠시 후 다시 시도해 주세요."}, "로그아웃"},
-	},
-	pageCrossOrigin: {
-		english: {"You are not signed out", []string{"Another site tried to sign you out, so nothing was done. Use the button if you want to sign out."}, "Sign out"},
-		korean:  {"로그아웃되지 않았습니다", []string{"다른 사이트에서 보낸 로그아웃 요청이어서 처리하지 않았습니다. 로그아웃하려면 버튼을 눌러 주세요."}, "로그아웃"},
-	},
-	pageForbidden: {
-		english: {"You have no access to this page", []string{"You are signed in, but your account may not open this page."}, ""},
-		korean:  {"이 페이지에 접근할 수 없습니다", []string{"로그인되어 있지만 이 계정으로는 이 페이지를 열 수 없습니다."}, ""},
-	},
-	pageUnavailable: {
-		english: {"Please try again in a moment", []string{"The sign-in service cannot be reached right now."}, "Try again"},
-		korean:  {"잠시 후 다시 시도해 주세요", []string{"지금은 로그인 서비스에 연결할 수 없습니다."}, "다시 시도"},
-	},
-	pageBadRequest: {
-		english: {"This address does not work", []string{"The request was not understood. Please start from the app's own pages."}, ""},
-		korean:  {"잘못된 주소입니다", []string{"요청을 이해하지 못했습니다. 앱의 페이지에서 다시 시작해 주세요."}, ""},
-	},
-	pageMethod: {
-		english: {"This address does not work that way", []string{"Please start from the app's own pages."}, ""},
-		korean:  {"잘못된 요청입니다", []string{"앱의 페이지에서 다시 시작해 주세요."}, ""},
-	},
-	pageNotFound: {
-		english: {"There is no such page", []string{"Please start from the app's own pages."}, ""},
-		korean:  {"페이지를 찾을 수 없습니다", []string{"앱의 페이지에서 다시 시작해 주세요."}, ""},
-	},
-	pageError: {
-		english: {"Something is wrong with this app", []string{"You could not be signed in. It is not your fault; please tell the people who run this app."}, "Try again"},
-		korean:  {"앱에 문제가 있습니다", []string{"로그인하지 못했습니다. 사용자의 잘못이 아니니 앱 운영자에게 알려 주세요."}, "다시 시도"},
-	},
+// checkPages makes every page once with the app's template, in both languages,
+// so that a mistake in it is found at start-up and not by somebody whose
+// sign-in fails.
+func checkPages(t *template.Template) error {
+	if t == nil {
+		return nil
+	}
+	for _, kind := range slices.Sorted(maps.Keys(pageTexts)) {
+		for _, lang := range languages {
+			for _, data := range samplePages {
+				if problem := checkPage(t, newPage(kind, lang, http.StatusOK, data)); problem != "" {
+					return &sso.ConfigError{Field: "LoginConfig.Pages", Problem: fmt.Sprintf("on page %q: %s", kind, problem)}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkPage returns what is wrong with a template, seen on one page.
+func checkPage(t *template.Template, p Page) (problem string) {
+	p.Nonce = rand.Text()
+	var b bytes.Buffer
+	if err := t.Execute(&b, p); err != nil {
+		return "fails: " + err.Error()
+	}
+	body := b.Bytes()
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return "makes nothing"
+	case !bytes.Contains(body, []byte(p.ActionURL)):
+		return "leaves out ActionURL: nobody could go on from it"
+	}
+	for _, link := range p.Providers {
+		if !bytes.Contains(body, []byte(link.URL)) {
+			return "leaves out Providers: nobody could sign in"
+		}
+	}
+	return ""
+}
+
+// samplePages are the forms a page may take. Their URLs have nothing that
+// html/template would write in another way.
+var samplePages = []pageData{
+	{},
+	{LoginURL: defaultPrefix + "/login/sample"},
+	{LogoutURL: defaultPrefix + "/logout/sample"},
+	{Providers: []ProviderLink{{"Kakao", "Kakao", "/sample/kakao"}, {"Google", "Google", "/sample/google"}}},
 }

@@ -46,6 +46,8 @@ func TestPageHeaders(t *testing.T) {
 			want["X-Frame-Options"] = "DENY"
 			want["X-Content-Type-Options"] = "nosniff"
 			want["Vary"] = "Accept-Language"
+			want["Cross-Origin-Opener-Policy"] = "same-origin"
+			want["Cross-Origin-Resource-Policy"] = "same-origin"
 		}
 		if !strings.Contains(p.body, "<form") {
 			want["Referrer-Policy"] = "no-referrer"
@@ -69,12 +71,12 @@ func TestPages(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Accept-Language", accept)
 		var pages []*httptest.ResponseRecorder
-		a.login.AllPages(func(int) http.ResponseWriter {
+		a.login.AllPages(func(middleware.PageKind) http.ResponseWriter {
 			rec := httptest.NewRecorder()
 			pages = append(pages, rec)
 			return rec
 		}, r)
-		if len(pages) < 14 {
+		if len(pages) < 15 {
 			t.Fatalf("%d pages", len(pages))
 		}
 		for _, p := range pages {
@@ -96,6 +98,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// checkPage looks at a page as a browser would, for what a policy would stop and
+// for what somebody who cannot see it needs.
 func checkPage(t *testing.T, resp *http.Response, lang string) {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
@@ -157,6 +161,16 @@ func TestLanguageOf(t *testing.T) {
 		"fr": "en", "*": "en", "ko;q=0": "en", "ko;q=0,en;q=0": "en", "ko;q=x": "en", "ko;q=2": "en", "ko;q=NaN": "en", "kok": "en", "ko-": "ko", ",,,ko": "ko",
 		"en;q=0.8,ko;q=0.8": "en", "ko;q=0.8,en;q=0.8": "ko", "ko ; q=0.9": "ko", "ko;x=y;q=0.9": "ko",
 		strings.Repeat("fr,", 1000) + "ko": "en", "\x00": "en",
+		// "*" is every language that is not named (RFC 9110 §12.5.4).
+		"en;q=0,*": "ko", "en;q=0.1,*;q=0.5": "ko", "*;q=0.5,en;q=0.1": "ko", "ko;q=0,*": "en", "ko;q=0.4,*;q=0.9": "en", "ko,*;q=0.1": "ko", "*,ko": "ko", "*;q=0": "en",
+		"fr,*;q=0.5": "en", "en;q=0,*;q=0": "en", "ko;q=0.5,en;q=0.5,*": "ko",
+		// One region refused is not the language refused.
+		"ko-KP;q=0,ko;q=0.9,en;q=0.5": "ko", "ko;q=0.2,ko-KR;q=0.9,en;q=0.5": "ko", "en-GB;q=0,ko;q=0.1": "ko",
+		// Weights that are none.
+		"ko;q=1.001,en;q=0.1": "en", "ko;q=0x1p-1,en;q=0.1": "en", "ko;q=1e0,en;q=0.1": "en", "ko;q=+1,en;q=0.1": "en", "ko;q=.9,en;q=0.1": "en", "ko;q=Inf,en;q=0.1": "en",
+		"ko;q=0.9999,en;q=0.1": "en", "ko;q=,en;q=0.1": "en", "ko;q=-1,en;q=0.1": "en", "ko;q=1_0,en;q=0.1": "en", "ko;q=0.,en;q=0": "en",
+		"ko;q=1.000,en;q=0.999": "ko", "ko;q=0.999,en;q=0.998": "ko", "ko;q=1.,en;q=0.9": "ko", "ko;Q=0.9,en;q=0.8": "ko", "ko;q=0.09,en;q=0.1": "en",
+		"zh-Hant-TW,zh;q=0.9": "en", "x-ko": "en", "i-ko": "en", "ko_KR": "en", "ko KR": "en", "koko": "en",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Accept-Language", accept)
@@ -164,6 +178,37 @@ func TestLanguageOf(t *testing.T) {
 			t.Errorf("%.40q: %s, want %s", accept, got, want)
 		}
 	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["Accept-Language"] = []string{"en;q=0.5", "ko"}
+	if got := middleware.LanguageOf(r); got != "ko" {
+		t.Errorf("two lines of one header: %s", got)
+	}
+}
+
+// FuzzLanguageOf: any header gives one of the two languages, Korean only to
+// somebody who asks for it, and adding a language that the pages are not in
+// changes nothing.
+func FuzzLanguageOf(f *testing.F) {
+	for _, seed := range []string{"", "ko", "en-US,en;q=0.9,ko;q=0.8", "*;q=0.5,en;q=0.1", "ko;q=0.5;x=\"a,b\"", ";;,=,q=1", "ko-KR;q=0.000"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		of := func(accept string) string {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header["Accept-Language"] = []string{accept}
+			return middleware.LanguageOf(r)
+		}
+		got := of(accept)
+		if got != "en" && got != "ko" {
+			t.Fatalf("%q: %q", accept, got)
+		}
+		if got == "ko" && !strings.Contains(strings.ToLower(accept), "ko") && !strings.Contains(accept, "*") {
+			t.Fatalf("%q gives Korean", accept)
+		}
+		if other := of("fr;q=0.7," + accept); other != got && strings.Count(accept, ",") < 60 {
+			t.Fatalf("%q gives %s, and %s after French", accept, got, other)
+		}
+	})
 }
 
 // TestKorean: the whole way in Korean, managed login included.
@@ -375,7 +420,7 @@ func TestMe(t *testing.T) {
 	if p := b.send(http.MethodPost, a.base+"/auth/me", script, nil); p.status != 405 {
 		t.Errorf("POST: %d", p.status)
 	}
-	off := w.newApp(appBase, func(c *middleware.LoginConfig) { c.ServeMe, c.Sessions = false, a.store })
+	off := w.newApp(appBase, a.sameSessions, func(c *middleware.LoginConfig) { c.ServeMe = false })
 	if p := b.send(http.MethodGet, off.base+"/auth/me", script, nil); p.status != 404 {
 		t.Errorf("not enabled: %d", p.status)
 	}

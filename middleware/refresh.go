@@ -53,7 +53,12 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 		return sess, errNotRefreshed
 	}
 	detached := context.WithoutCancel(ctx)
-	done := s.renewals.DoChan(sess.key, func() (any, error) { return s.renew(detached, sess) })
+	flight, renew := sess.key, s.renew
+	if s.inCookies {
+		// Two requests may carry two refresh tokens of one session.
+		flight, renew = sess.key+sess.data.Refresh, s.renewCookie
+	}
+	done := s.renewals.DoChan(flight, func() (any, error) { return renew(detached, sess) })
 	var patience <-chan time.Time
 	if now.Unix() < sess.data.IDExpires {
 		timer := time.NewTimer(refreshPatience)
@@ -72,6 +77,8 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 			return fresh, nil
 		case errors.Is(r.Err, sso.ErrMissing):
 			return nil, sso.ErrMissing
+		case s.inCookies && fresh != nil:
+			return fresh, r.Err
 		}
 		return sess, r.Err
 	}
@@ -169,8 +176,9 @@ func (s *sessions) unlock(ctx context.Context, key, holder string) {
 
 // redeem has Cognito replace the tokens of cur, and stores them.
 func (s *sessions) redeem(ctx context.Context, cur *session) (*session, error) {
-	set, err := s.client.Refresh(ctx, sso.Secret(cur.data.Refresh), cur.subject)
+	set, err := s.client.Refresh(ctx, s.refreshToken(cur), cur.subject)
 	var refused *sso.AuthError
+	var answered *sso.UnverifiedError
 	switch {
 	case err == nil:
 		return s.save(ctx, cur, set, maxSaves)
@@ -180,16 +188,25 @@ func (s *sessions) redeem(ctx context.Context, cur *session) (*session, error) {
 		// fail closed: the refresh token answers for somebody else.
 		s.log.ErrorContext(ctx, "sso: session ended: a refresh answered for another user or client")
 		s.remove(ctx, cur.key)
+		if errors.As(err, &answered) {
+			s.revoke(ctx, answered.Refresh)
+		}
 		return nil, sso.ErrMissing
+	case errors.As(err, &answered):
+		s.keepRefresh(ctx, cur, answered.Refresh)
 	}
-	// Everything else says nothing about the session: Cognito or its keys out
-	// of reach, throttling, a client secret that was replaced, a claim that is
-	// not as it should be. It goes on while its token does.
+	return nil, s.notRefreshed(ctx, err)
+}
+
+// notRefreshed is for errors that say nothing about the session: Cognito or its
+// keys out of reach, throttling, a client secret that was replaced, a claim that
+// is not as it should be. It goes on while its token does.
+func (s *sessions) notRefreshed(ctx context.Context, err error) error {
 	if !isTokenFault(err) {
 		s.pausedUntil.Store(s.now().Add(refreshPause).UnixNano())
 	}
 	s.log.WarnContext(ctx, "sso: tokens could not be refreshed", "reason", string(sso.ReasonOf(err)), "error", err)
-	return nil, fmt.Errorf("%w: %w", errNotRefreshed, err)
+	return fmt.Errorf("%w: %w", errNotRefreshed, err)
 }
 
 // adoptOrEnd is for a refresh token that Cognito no longer takes: another
@@ -202,7 +219,7 @@ func (s *sessions) adoptOrEnd(ctx context.Context, cur *session) (*session, erro
 		if err != nil {
 			return nil, err
 		}
-		if stored.data.RawID != cur.data.RawID {
+		if stored.data.RawID != cur.data.RawID || stored.data.Refresh != cur.data.Refresh {
 			return stored, nil
 		}
 		if n >= adoptTries {

@@ -49,6 +49,8 @@ func refusalOf(err error) refusal {
 			ref.maxAge = fresh.MaxAge
 		}
 		return ref
+	case errors.Is(err, ErrSignInEnded):
+		return refusal{status: http.StatusUnauthorized, code: "invalid_token", description: "The sign-in has ended."}
 	case errors.Is(err, ErrSessionStore), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable
 	case errors.Is(err, ErrDenied):

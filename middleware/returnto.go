@@ -60,21 +60,6 @@ func plainPath(path string) bool {
 	return true
 }
 
-// returnTo returns where to go after signing in: s if it is a safe path outside
-// Login's own routes, else "/".
-func (l *Login) returnTo(s string) string {
-	path, ok := returnPath(s)
-	if !ok {
-		return defaultReturnTo
-	}
-	// Back to a route of Login would start again or sign out.
-	u, err := url.Parse(path)
-	if err != nil || u.Path == l.prefix || strings.HasPrefix(u.Path, l.prefix+"/") {
-		return defaultReturnTo
-	}
-	return path
-}
-
 // requestTarget returns the path and query that the browser asked for, which
 // http.StripPrefix and the like do not change.
 func requestTarget(r *http.Request) string {

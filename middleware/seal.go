@@ -30,6 +30,8 @@ type purpose string
 const (
 	purposeFlow    purpose = "flow"    // a flow cookie; its name is the cookie's
 	purposeSession purpose = "session" // a session record; its name is the record's Key
+	// purposeCookieSession is a session in cookies; its name is the first one's.
+	purposeCookieSession purpose = "cookie session"
 )
 
 // sealer encrypts and authenticates with AES-256-GCM under random nonces. A
@@ -51,7 +53,7 @@ func newSealer(keys [][]byte, clientID, poolID string) (*sealer, error) {
 		realm: string(appendField(appendField(nil, clientID), poolID)),
 		aeads: make(map[purpose][]cipher.AEAD),
 	}
-	for _, p := range []purpose{purposeFlow, purposeSession} {
+	for _, p := range []purpose{purposeFlow, purposeSession, purposeCookieSession} {
 		for _, key := range keys {
 			derived, err := hkdf.Key(sha256.New, key, nil, "cognito-sso/middleware seal v1 "+string(p), cookieKeyLen)
 			if err != nil {

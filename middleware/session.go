@@ -37,6 +37,7 @@ type sessions struct {
 	verifier       *sso.Verifier
 	store          SessionStore
 	locker         SessionLocker // the store, or nil if it cannot lock
+	inCookies      bool          // there is no store, see CookieSessions
 	sealer         *sealer
 	idle, absolute time.Duration
 	now            func() time.Time
@@ -47,14 +48,16 @@ type sessions struct {
 	// not be reached, in Unix nanoseconds. It concerns every session alike.
 	pausedUntil atomic.Int64
 	unsaved     unsaved
+	renewed     renewed
 }
 
-// session is one session as read from the store. A *session may be shared by
-// requests and is not changed once it is handed out.
+// session is one session as read from the store or from cookies. A *session may
+// be shared by requests and is not changed once it is handed out.
 type session struct {
 	key     string
 	subject string
-	version int64
+	version int64              // in the store
+	id      [sessionIDLen]byte // of sessions in cookies
 	data    sessionData
 }
 
@@ -98,11 +101,15 @@ func (s *sessions) key(id string) (string, bool) {
 	if !ok || len(raw) != sessionIDLen {
 		return "", false
 	}
-	// The id has 256 random bits, so a plain hash cannot be searched. The
-	// client is in it: in a shared store one app's id is no other app's.
+	return s.keyOf([sessionIDLen]byte(raw)), true
+}
+
+// keyOf hashes an id. It has 256 random bits, so that a plain hash cannot be
+// searched. The client is in it: in a shared store one app's id is no other's.
+func (s *sessions) keyOf(id [sessionIDLen]byte) string {
 	in := appendField(appendField(nil, "cognito-sso session v1"), s.client.ID())
-	sum := sha256.Sum256(append(in, raw...))
-	return keyVersion + base64.RawURLEncoding.EncodeToString(sum[:]), true
+	sum := sha256.Sum256(append(in, id[:]...))
+	return keyVersion + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // create stores a new session for a token set and returns its id. The id is
@@ -172,8 +179,7 @@ func (s *sessions) stored(ctx context.Context, key string) (*session, error) {
 		s.log.WarnContext(ctx, "sso: a stored session is of another version")
 		return nil, sso.ErrMissing
 	}
-	now := s.now().Unix()
-	if now >= sess.data.Seen+seconds(s.idle) || now >= sess.data.Created+seconds(s.absolute) {
+	if s.past(sess) {
 		s.remove(ctx, key)
 		return nil, sso.ErrMissing
 	}
@@ -248,6 +254,8 @@ func (s *sessions) verified(ctx context.Context, sess *session) (*session, sso.T
 		token, err = s.verifyID(ctx, sess)
 	}
 	switch {
+	case err == nil && sess.data.Refresh == "" && s.now().Unix() >= sess.data.AccessExpires:
+		return nil, sso.Token{}, sso.ErrMissing // and nothing brings a new one
 	case err == nil:
 		return sess, token, nil
 	case !isTokenFault(err):
@@ -296,13 +304,11 @@ func (s *sessions) ours(token sso.Token, sess *session) (sso.Token, error) {
 // touch notes that the session is in use, at most once a minute. Another
 // request's update is as good; a session that was ended meanwhile stays ended.
 func (s *sessions) touch(ctx context.Context, sess *session) (*session, error) {
-	now := s.now().Unix()
-	if now-sess.data.Seen < seconds(min(touchEvery, s.idle/4)) {
+	touched := s.touched(sess)
+	if touched == sess {
 		return sess, nil
 	}
-	touched := *sess
-	touched.data.Seen = now
-	stored, err := s.update(ctx, &touched)
+	stored, err := s.update(ctx, touched)
 	switch {
 	case err == nil:
 		return stored, nil
