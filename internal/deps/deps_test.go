@@ -28,6 +28,7 @@ var heavy = []string{
 	"go.opentelemetry.io",
 	"modernc.org",
 	"testing",
+	module + "/internal/browsertest",
 	module + "/internal/realtest",
 	module + "/lambda",
 	module + "/middleware/storetest",
@@ -143,7 +144,7 @@ var rules = []rule{
 	{
 		name:    "only tests drive a browser",
 		prefix:  "github.com/chromedp",
-		allowed: only("internal/realtest"),
+		allowed: only("internal/browsertest"),
 	},
 	{
 		name:    "only tests and test suites import testing",
@@ -154,7 +155,8 @@ var rules = []rule{
 		name:   "only tests and test suites, the examples and commands run the fake pool",
 		prefix: module + "/sso/ssotest",
 		allowed: func(pkg string) bool {
-			return under(pkg, "examples") || under(pkg, "sso/ssotest") || under(pkg, "lambda/cmd") || pkg == "middleware/storetest"
+			return under(pkg, "examples") || under(pkg, "sso/ssotest") || under(pkg, "lambda/cmd") || pkg == "middleware/storetest" ||
+				pkg == "internal/fleettest"
 		},
 	},
 	{
@@ -165,6 +167,11 @@ var rules = []rule{
 	{
 		name:    "OpenTelemetry's SDK is the app's choice",
 		prefix:  "go.opentelemetry.io/otel/sdk",
+		allowed: only(),
+	},
+	{
+		name:    "only tests start a browser",
+		prefix:  module + "/internal/browsertest",
 		allowed: only(),
 	},
 }
@@ -235,6 +242,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"a name that only begins alike", 0, listed{ImportPath: module + "/sso", Imports: []string{"github.com/lestrrat-go/jwxtra"}}, 0},
 		{"the fake with the verifier's code", 1, listed{ImportPath: module + "/sso/ssotest", Imports: []string{module + "/internal/jose"}}, 1},
 		{"a browser in a program", 2, listed{ImportPath: module + "/examples/quickstart", Imports: []string{"github.com/chromedp/chromedp"}}, 1},
+		{"a browser in its own package", 2, listed{ImportPath: module + "/internal/browsertest", Imports: []string{"github.com/chromedp/chromedp"}}, 0},
 		{"a browser in a test", 2, listed{ImportPath: module + "/examples/quickstart", TestImports: []string{"github.com/chromedp/chromedp"}}, 0},
 		{"testing in a library", 3, listed{ImportPath: module + "/middleware", Imports: []string{"testing"}}, 1},
 		{"testing in ssotest", 3, listed{ImportPath: module + "/sso/ssotest", Imports: []string{"testing"}}, 1},
@@ -242,6 +250,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"OpenTelemetry in ssootel", 5, listed{ImportPath: module + "/sso/ssootel", Imports: []string{"go.opentelemetry.io/otel/metric"}}, 0},
 		{"the SDK in ssootel", 6, listed{ImportPath: module + "/sso/ssootel", Imports: []string{"go.opentelemetry.io/otel/sdk/metric"}}, 1},
 		{"the SDK in a test", 6, listed{ImportPath: module + "/sso/ssootel", XTestImports: []string{"go.opentelemetry.io/otel/sdk/metric"}}, 0},
+		{"starting a browser in a program", 7, listed{ImportPath: module + "/examples/quickstart", Imports: []string{module + "/internal/browsertest"}}, 1},
 		{"testing in a suite", 3, listed{ImportPath: module + "/middleware/storetest", Imports: []string{"testing"}}, 0},
 	} {
 		if got := len(rules[row.rule].broken(row.pkg)); got != row.want {
