@@ -82,7 +82,7 @@ func (l *Login) createSession(ctx context.Context, set *sso.TokenSet) (string, e
 		return l.sessions.create(ctx, set)
 	}
 	now := l.now().Unix()
-	sess := &session{subject: set.ID.Subject, data: sessionData{Version: dataVersion, Created: now, Seen: now}}
+	sess := &session{subject: set.ID.Subject, data: sessionData{Created: now, Seen: now}}
 	_, _ = rand.Read(sess.id[:]) // never fails: it crashes the program instead
 	sess.data.setTokens(set)
 	if !l.cookieSessions.KeepRefreshToken {

@@ -118,7 +118,7 @@ func exportedSession(sess *session) CookieSessionData {
 
 func (c CookieSessionData) session() *session {
 	return &session{id: c.ID, subject: c.Subject, data: sessionData{
-		Version: dataVersion, Username: c.Username, RawID: c.RawID, RawAccess: c.RawAccess, Refresh: c.Refresh,
+		Username: c.Username, RawID: c.RawID, RawAccess: c.RawAccess, Refresh: c.Refresh,
 		IDExpires: c.IDExpires, AccessExpires: c.AccessExpires, Created: c.Created, Seen: c.Seen,
 	}}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,8 +23,6 @@ const (
 	// the Key its record is stored under.
 	sessionIDVersion = "1."
 	keyVersion       = "s1."
-	// dataVersion is the version of sessionData.
-	dataVersion = 1
 	// touchEvery is how often a session in use is written back.
 	touchEvery = time.Minute
 )
@@ -65,22 +62,21 @@ type session struct {
 // verified at each request, so that what a handler is given is what Cognito
 // signed and has not expired, whoever could write to the store.
 type sessionData struct {
-	Version  int    `json:"v"`
-	Username string `json:"username"`
+	Username string
 	// RawID, RawAccess and Refresh are the tokens; Refresh may be "".
-	RawID     string `json:"id"`
-	RawAccess string `json:"access"`
-	Refresh   string `json:"refresh"`
+	RawID     string
+	RawAccess string
+	Refresh   string
 	// IDExpires and AccessExpires are the exp of both tokens, Created and Seen
 	// when the session began and was last used. Unix seconds.
-	IDExpires     int64 `json:"id_exp"`
-	AccessExpires int64 `json:"access_exp"`
-	Created       int64 `json:"created"`
-	Seen          int64 `json:"seen"`
+	IDExpires     int64
+	AccessExpires int64
+	Created       int64
+	Seen          int64
 	// Spent is set when Cognito refused the refresh token: nobody is signed in.
 	// The record stays, because another process may have redeemed that token
 	// and be about to store new ones, which clears it.
-	Spent bool `json:"spent,omitempty"`
+	Spent bool
 }
 
 // setTokens puts a token set into d.
@@ -120,32 +116,24 @@ func (s *sessions) create(ctx context.Context, set *sso.TokenSet) (string, error
 	id := sessionIDVersion + base64.RawURLEncoding.EncodeToString(raw[:])
 	key, _ := s.key(id)
 	now := s.now().Unix()
-	sess := &session{key: key, subject: set.ID.Subject, data: sessionData{Version: dataVersion, Created: now, Seen: now}}
+	sess := &session{key: key, subject: set.ID.Subject, data: sessionData{Created: now, Seen: now}}
 	sess.data.setTokens(set)
-	rec, err := s.record(sess)
-	if err != nil {
-		return "", err
-	}
-	if err := s.store.Create(ctx, rec); err != nil {
+	if err := s.store.Create(ctx, s.record(sess)); err != nil {
 		return "", storeError(err)
 	}
 	return id, nil
 }
 
 // record seals a session for the store.
-func (s *sessions) record(sess *session) (SessionRecord, error) {
-	plain, err := json.Marshal(&sess.data)
-	if err != nil {
-		return SessionRecord{}, err
-	}
+func (s *sessions) record(sess *session) SessionRecord {
 	ends := min(sess.data.Seen+seconds(s.idle), sess.data.Created+seconds(s.absolute))
 	return SessionRecord{
 		Key:       sess.key,
 		Subject:   sess.subject,
 		Version:   sess.version,
 		ExpiresAt: time.Unix(ends, 0),
-		Data:      s.sealer.seal(purposeSession, sess.key, plain),
-	}, nil
+		Data:      s.sealer.seal(purposeSession, sess.key, appendData(nil, &sess.data, appendText)),
+	}
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
@@ -175,7 +163,8 @@ func (s *sessions) stored(ctx context.Context, key string) (*session, error) {
 		return nil, sso.ErrMissing
 	}
 	sess := &session{key: key, subject: rec.Subject, version: rec.Version}
-	if err := json.Unmarshal(plain, &sess.data); err != nil || sess.data.Version != dataVersion {
+	var ok bool
+	if sess.data, ok = readData(plain); !ok {
 		s.log.WarnContext(ctx, "sso: a stored session is of another version")
 		return nil, sso.ErrMissing
 	}
@@ -189,11 +178,7 @@ func (s *sessions) stored(ctx context.Context, key string) (*session, error) {
 // update writes sess back if the stored one is still the version it was made
 // from. It never brings a deleted session back.
 func (s *sessions) update(ctx context.Context, sess *session) (*session, error) {
-	rec, err := s.record(sess)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.Update(ctx, rec); err != nil {
+	if err := s.store.Update(ctx, s.record(sess)); err != nil {
 		return nil, err
 	}
 	stored := *sess
