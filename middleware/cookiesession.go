@@ -112,10 +112,10 @@ func (l *Login) keepSession(w http.ResponseWriter, r *http.Request, text string)
 
 // signOutCookies ends the session of this browser, and as far as possible that
 // at Cognito.
-func (l *Login) signOutCookies(ctx context.Context, w http.ResponseWriter, r *http.Request, everywhere bool) {
+func (l *Login) signOutCookies(ctx context.Context, w http.ResponseWriter, r *http.Request, everywhere bool) (known bool) {
 	sess, ok := l.openSession(r)
 	if !ok {
-		return
+		return false
 	}
 	l.cookies.addEnded(w, r, sess, l.sessions.absolute)
 	if everywhere {
@@ -129,6 +129,7 @@ func (l *Login) signOutCookies(ctx context.Context, w http.ResponseWriter, r *ht
 		refresh = set.Refresh
 	}
 	l.sessions.revoke(ctx, refresh)
+	return true
 }
 
 // past says whether a session is over its idle or its absolute limit.

@@ -458,17 +458,23 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	// auth_time of before, so that the browser would go round in circles, and
 	// though the user was signed out everywhere, which leaves that session.
 	anew := errors.Is(err, ErrNotFresh) || errors.Is(err, ErrSignInEnded)
-	switch browser := isNavigation(r); {
-	case anew && browser:
-		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r)), "prompt", "login"))
+	var prompt []string
+	if anew {
+		prompt = []string{"prompt", "login"}
+	}
+	switch unknown := anew || ref.status == http.StatusUnauthorized; {
+	case unknown && isNavigation(r):
+		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r)), prompt...))
+	case unknown && isPerson(r):
+		// A redirect would lose the form, which the browser can send again.
+		l.challenge(w)
+		l.page(w, r, http.StatusUnauthorized, PageExpired, pageData{LoginURL: l.loginURL("", prompt...), NewTab: true})
 	case anew:
 		l.challenge(w)
-		ref.writeJSON(w, l.loginURL("", "prompt", "login"))
-	case ref.status == http.StatusUnauthorized && browser:
-		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r))))
-	case ref.status == http.StatusUnauthorized:
+		ref.writeJSON(w, l.loginURL("", prompt...))
+	case unknown:
 		l.unauthorized(w)
-	case !browser:
+	case !isPerson(r):
 		ref.writeJSON(w, "")
 	case ref.status == http.StatusForbidden:
 		l.page(w, r, ref.status, PageForbidden, pageData{})

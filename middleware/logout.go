@@ -36,7 +36,12 @@ func (l *Login) serveLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	// A sign-out that has begun is carried through, though the browser leaves.
 	ctx := context.WithoutCancel(r.Context())
-	if err := l.signOut(ctx, w, r, r.PostForm.Get("everywhere") == "1"); err != nil {
+	err := l.signOut(ctx, w, r, r.PostForm.Get("everywhere") == "1")
+	if errors.Is(err, sso.ErrMissing) {
+		l.fail(w, r, err) // nobody knows whose sign-ins to end
+		return
+	}
+	if err != nil {
 		// Fail closed: nobody is told to be signed out whose session lives on.
 		// The cookie stays, since without it the session could not be ended.
 		l.log.ErrorContext(ctx, "sso: a session could not be ended", "error", err)
@@ -57,29 +62,36 @@ func (l *Login) serveLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 // signOut ends the request's session, or all of its user's, in the store, and
-// as far as possible at Cognito. Its error is of the store.
+// as far as possible at Cognito. Its error is of the store, or sso.ErrMissing
+// where all were to end and there is no session to tell whose.
 func (l *Login) signOut(ctx context.Context, w http.ResponseWriter, r *http.Request, everywhere bool) error {
+	unknown := error(nil)
+	if everywhere {
+		unknown = sso.ErrMissing
+	}
 	if l.cookieSessions != nil {
-		l.signOutCookies(ctx, w, r, everywhere)
+		if !l.signOutCookies(ctx, w, r, everywhere) {
+			return unknown
+		}
 		return nil
 	}
-	id, ok := l.cookies.get(r, l.cookies.session)
-	if !ok {
-		return nil
-	}
+	id, _ := l.cookies.get(r, l.cookies.session)
 	key, ok := l.sessions.key(id)
 	if !ok {
-		return nil
+		return unknown
 	}
 	// As stored: signing out needs no token that verifies, and what does not
-	// open or has ended is deleted as well.
-	sess, err := l.sessions.stored(ctx, key)
+	// open is deleted as well. Who is past a limit can still ask for all to end.
+	sess, err := l.sessions.opened(ctx, key)
 	if err != nil && !errors.Is(err, sso.ErrMissing) {
 		return err
 	}
 	if sess == nil || !everywhere {
 		if err := l.sessions.store.Delete(ctx, key); err != nil {
 			return storeError(err)
+		}
+		if sess == nil {
+			return unknown
 		}
 	} else {
 		// This session among them. Were it deleted by itself, and the rest
@@ -92,7 +104,7 @@ func (l *Login) signOut(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	if set := l.sessions.unsaved.take(key); set != nil {
 		l.sessions.revoke(ctx, set.Refresh)
-	} else if sess != nil {
+	} else {
 		l.sessions.revoke(ctx, sso.Secret(sess.data.Refresh))
 	}
 	return nil

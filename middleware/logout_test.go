@@ -273,6 +273,32 @@ func TestSignOutEverywhere(t *testing.T) {
 	}
 }
 
+// A session past its limits can still end the others; where nothing tells whose
+// they are, nobody is told that they ended.
+func TestSignOutEverywhereLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.newApp(appBase, func(c *middleware.LoginConfig) { c.IdleTimeout = time.Hour })
+	late, other := w.newBrowser(), w.newBrowser()
+	late.signIn(a)
+	other.signIn(a)
+	w.pool.Advance(50 * time.Minute)
+	if !other.signedIn(a) {
+		t.Fatal("not signed in")
+	}
+	w.pool.Advance(20 * time.Minute) // late is past its limit, other is not
+	if p := late.signOut(a, url.Values{"everywhere": {"1"}}); p.status != 303 || other.signedIn(a) {
+		t.Errorf("%d; the other browser is signed in: %t", p.status, other.signedIn(a))
+	}
+	other.signIn(a)
+	if p := late.signOut(a, url.Values{"everywhere": {"1"}}); p.status != 401 || !other.signedIn(a) {
+		t.Errorf("without a session: %d", p.status)
+	}
+	if p := late.signOut(a, url.Values{}); p.status != 303 {
+		t.Errorf("only here, without a session: %d", p.status)
+	}
+}
+
 func TestSignOutSubject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

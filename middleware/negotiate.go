@@ -13,6 +13,12 @@ func isNavigation(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
+	return isPerson(r)
+}
+
+// isPerson says whether a person waits for a page, as in isNavigation, or has
+// sent a form and waits for what comes of that.
+func isPerson(r *http.Request) bool {
 	if mode, ok := fetchMode(r); ok {
 		return mode == "navigate"
 	}

@@ -35,6 +35,7 @@ const (
 	PageChoose       PageKind = "choose"        // which provider to sign in with: LoginConfig.Providers
 	PageLoggedOut    PageKind = "logged-out"    // signed out
 	PageAgain        PageKind = "again"         // the sign-in took too long, or its page was opened twice
+	PageExpired      PageKind = "expired"       // a form was sent without a session: it can be sent again
 	PageCancelled    PageKind = "cancelled"     // the person cancelled
 	PageRefused      PageKind = "refused"       // Cognito, a trigger or the provider refused
 	PageLoop         PageKind = "loop"          // sign-ins succeed and their session does not come back
@@ -66,6 +67,9 @@ type Page struct {
 	// with method="post", and sending it by a link would do nothing.
 	Action, ActionURL string
 	Post              bool
+	// NewTab has the link of the button open beside this page, which has to
+	// stay: <a target="_blank" rel="noopener">.
+	NewTab bool
 	// Providers are the buttons of PageChoose.
 	Providers []ProviderLink
 	// HomeLabel and HomeURL are of a link to the app's start page.
@@ -97,6 +101,8 @@ type pageData struct {
 	LoginURL string
 	// LogoutURL is where the page's button posts to instead.
 	LogoutURL string
+	// NewTab leaves this page open.
+	NewTab bool
 	// Providers are the buttons of PageChoose.
 	Providers []ProviderLink
 }
@@ -118,7 +124,7 @@ func newPage(kind PageKind, lang language, status int, data pageData) Page {
 	case data.LogoutURL != "":
 		p.Action, p.ActionURL, p.Post = text.Action, data.LogoutURL, true
 	case data.LoginURL != "":
-		p.Action, p.ActionURL = text.Action, data.LoginURL
+		p.Action, p.ActionURL, p.NewTab = text.Action, data.LoginURL, data.NewTab
 	}
 	return p
 }

@@ -241,7 +241,6 @@ func TestBrowserOrScript(t *testing.T) {
 	}{
 		{"browser", "GET", navigation, true},
 		{"browser, HEAD", "HEAD", navigation, true},
-		{"form", "POST", navigation, false},
 		{"fetch", "GET", script, false},
 		{"fetch that accepts HTML", "GET", http.Header{"Sec-Fetch-Mode": {"cors"}, "Accept": {"text/html"}}, false},
 		{"navigation that accepts anything", "GET", http.Header{"Sec-Fetch-Mode": {"navigate"}, "Accept": {"*/*"}}, true},
@@ -255,7 +254,9 @@ func TestBrowserOrScript(t *testing.T) {
 		{"curl", "GET", http.Header{"Accept": {"*/*"}}, false},
 		{"nothing", "GET", http.Header{}, false},
 		{"jQuery", "GET", http.Header{"Accept": {"application/json, text/javascript, */*; q=0.01"}, "X-Requested-With": {"XMLHttpRequest"}}, false},
-		{"old browser, POST", "POST", http.Header{"Accept": {"text/html"}}, false},
+		{"script, POST", "POST", script, false},
+		{"curl, POST", "POST", http.Header{"Accept": {"*/*"}}, false},
+		{"fetch that accepts HTML, POST", "POST", http.Header{"Sec-Fetch-Mode": {"cors"}, "Accept": {"text/html"}}, false},
 		{"OPTIONS", "OPTIONS", http.Header{}, false},
 	} {
 		p := w.newBrowser().send(row.method, a.base+"/notes?x=1", row.header, nil)
@@ -280,6 +281,38 @@ func TestBrowserOrScript(t *testing.T) {
 			t.Errorf("%s: %d %s %q, want 401", row.name, p.status, p.body, p.header.Get("WWW-Authenticate"))
 		}
 	}
+}
+
+// TestFormWithoutSession: who sends a form and has no session any more is told
+// on a page that stays, since the browser can send the form again from there.
+func TestFormWithoutSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.newApp(appBase)
+	for _, row := range []struct {
+		name, target string
+		header       http.Header
+		login        string
+	}{
+		{"the app's form", "/notes?x=1", navigation, "/auth/login"},
+		{"an old browser's", "/notes", http.Header{"Accept": {"text/html"}}, "/auth/login"},
+		{"a sign-out everywhere", "/auth/logout", navigation, "/auth/login"},
+	} {
+		p := w.newBrowser().send(http.MethodPost, a.base+row.target, row.header, url.Values{"text": {"abc"}, "everywhere": {"1"}})
+		if p.status != 401 || !strings.Contains(p.body, "Your sign-in has ended") || p.header.Get("WWW-Authenticate") == "" || p.header.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(p.body, `href="`+row.login+`" target="_blank" rel="noopener"`) {
+			t.Errorf("%s: %d %s", row.name, p.status, p.body)
+		}
+		if p := w.newBrowser().send(http.MethodPost, a.base+row.target, korean(row.header), url.Values{"everywhere": {"1"}}); !strings.Contains(p.body, "새 탭에서 로그인") {
+			t.Errorf("%s: %s", row.name, p.body)
+		}
+	}
+}
+
+func korean(h http.Header) http.Header {
+	h = h.Clone()
+	h.Set("Accept-Language", "ko-KR,ko;q=0.9")
+	return h
 }
 
 // TestAttackHeaderSpoofing: no request header decides where a browser is sent,

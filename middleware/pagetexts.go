@@ -27,6 +27,16 @@ var pageTexts = map[PageKind]map[language]pageText{
 			"계속 반복되면 이 사이트의 쿠키를 허용해 주세요.",
 		}, "로그인"},
 	},
+	PageExpired: {
+		english: {"Your sign-in has ended", []string{
+			"What you sent was not saved yet.",
+			"Sign in in a new tab. Then come back here and reload this page: it is sent again.",
+		}, "Sign in in a new tab"},
+		korean: {"로그인이 만료되었습니다", []string{
+			"보낸 내용이 아직 저장되지 않았습니다.",
+			"새 탭에서 로그인한 뒤 이 페이지로 돌아와 새로고침하면 다시 전송됩니다.",
+		}, "새 탭에서 로그인"},
+	},
 	PageCancelled: {
 		english: {"The sign-in was cancelled", []string{"You are not signed in."}, "Sign in"},
 		korean:  {"로그인이 취소되었습니다", []string{"로그인되어 있지 않습니다."}, "로그인"},

@@ -150,6 +150,16 @@ func (s *sessions) read(ctx context.Context, key string) (*session, error) {
 
 // stored is read for those who may mend or end a spent session.
 func (s *sessions) stored(ctx context.Context, key string) (*session, error) {
+	sess, err := s.opened(ctx, key)
+	if err == nil && s.past(sess) {
+		s.remove(ctx, key)
+		return nil, sso.ErrMissing
+	}
+	return sess, err
+}
+
+// opened is stored for a session that may be past its limits.
+func (s *sessions) opened(ctx context.Context, key string) (*session, error) {
 	rec, err := s.store.Get(ctx, key)
 	if errors.Is(err, ErrSessionGone) {
 		return nil, sso.ErrMissing
@@ -166,10 +176,6 @@ func (s *sessions) stored(ctx context.Context, key string) (*session, error) {
 	var ok bool
 	if sess.data, ok = readData(plain); !ok {
 		s.log.WarnContext(ctx, "sso: a stored session is of another version")
-		return nil, sso.ErrMissing
-	}
-	if s.past(sess) {
-		s.remove(ctx, key)
 		return nil, sso.ErrMissing
 	}
 	return sess, nil

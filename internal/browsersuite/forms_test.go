@@ -35,6 +35,7 @@ func expiredMidForm(w *world) {
 	if n := w.board.saved(); n != 0 {
 		tab.Fail("%d notes were saved without a session", n)
 	}
+	tab.SeeText("Your sign-in has ended")
 	tab.Step("signed in again in another tab, and sent once more")
 	other := p.NewTab()
 	w.board.signIn(other, "/")
