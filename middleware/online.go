@@ -64,6 +64,7 @@ func UserInfoChecker(c *sso.Client) AccessChecker { return userInfoChecker{c} }
 
 type userInfoChecker struct{ client *sso.Client }
 
+// CheckAccess implements [AccessChecker].
 func (u userInfoChecker) CheckAccess(ctx context.Context, access sso.Secret) error {
 	token, err := u.client.Verifier().VerifyAccess(ctx, access.Reveal())
 	if err != nil {

@@ -56,7 +56,7 @@ func TestPagesOfTheApp(t *testing.T) {
 		}
 		policy := p.header.Get("Content-Security-Policy")
 		nonce := regexp.MustCompile(`'nonce-([^']+)'`).FindStringSubmatch(policy)
-		if nonce == nil || len(nonce[1]) < 22 || !strings.Contains(p.body, `nonce="`+nonce[1]+`"`) || nonces[nonce[1]] {
+		if len(nonce) < 2 || len(nonce[1]) < 22 || !strings.Contains(p.body, `nonce="`+nonce[1]+`"`) || nonces[nonce[1]] {
 			t.Errorf("%s: nonce %v of %s", row.path, nonce, policy)
 			continue
 		}

@@ -135,8 +135,12 @@ func (c *checker) lastLoginWritten(ctx context.Context) (string, error) {
 			return "", err
 		}
 		ended := time.Now()
-		if row, err := c.rowOf(ctx, who); visit == "first" && (err != nil || row.lastLogin.IsZero()) {
-			return "", fmt.Errorf("the first sign-in was not written with the row (%v)", err)
+		row, err := c.rowOf(ctx, who)
+		if err != nil {
+			return "", fmt.Errorf("%s sign-in: %w", visit, err)
+		}
+		if visit == "first" && row.lastLogin.IsZero() {
+			return "", errors.New("the first sign-in was not written with the row")
 		}
 		written, err := c.lastLoginAfter(ctx, who, last)
 		if err != nil {
