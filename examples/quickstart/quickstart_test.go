@@ -110,7 +110,7 @@ func TestCheckGoesRed(t *testing.T) {
 		{"first-token-has-userid", "no trigger does anything", sabotage{triggers: skip("")}, "rows"},
 		{"second-app-no-second-login", "the desk always asks", sabotage{handler: alwaysAsk}, "the pool asked"},
 		{"signin-queued-not-waited", "the trigger writes to the table", sabotage{signIns: synchronous}, "waits"},
-		{"last-login-written", "the first sign-in waits in the queue", sabotage{store: storeThat(forgetsTime)}, "not written with the row"},
+		{"last-login-written", "the first sign-in waits in a queue that is late", sabotage{store: storeThat(forgetsTime), signIns: lost}, "not written with the row"},
 		{"last-login-written", "messages are lost", sabotage{signIns: lost}, "did not move"},
 		{"last-login-written", "the time is that of another moment", sabotage{signIns: late}, "last_login_at says"},
 		{"logout-ends-session", "sessions are not deleted", sabotage{sessions: immortal(true)}, "sign out here"},
