@@ -44,6 +44,11 @@ func parseSignIn(body string) (SignIn, error) {
 	return s, nil
 }
 
+// Ahead reports whether the time is further in the future than a clock may be
+// ahead: 5 minutes. Such a sign-in is not recorded now; it would hide every later
+// one of that user.
+func (s SignIn) Ahead(now time.Time) bool { return s.At.After(now.Add(maxAhead)) }
+
 // set reports false for a value of another type than the member's.
 func (s *SignIn) set(name, value string) (ok bool) {
 	switch name {

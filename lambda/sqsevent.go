@@ -232,7 +232,7 @@ func (b *signInBatch) parse(ctx context.Context, records []sqsevent.Record) []qu
 		var err error
 		if q.signIn, err = parseSignIn(r.Body); err != nil {
 			b.poison(ctx, q, SignInMalformed, err)
-		} else if q.signIn.At.After(now.Add(maxAhead)) {
+		} else if q.signIn.Ahead(now) {
 			// It may be the clock of one host: when it comes again it may be good.
 			b.poison(ctx, q, SignInAhead, nil)
 		} else {

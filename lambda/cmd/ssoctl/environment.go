@@ -9,14 +9,15 @@ import (
 
 const environmentText = `The variables are those of the Lambda functions, so their environment can be used as it is.
 
-The pool, for reconcile:
+The pool, for reconcile and doctor:
   SSO_USER_POOL_ID          such as ap-northeast-2_AbCdEfGhI. Required.
   SSO_PROVIDERS             names of the pool's identity providers, such as Kakao,Google. Required.
   SSO_USER_ID_ATTRIBUTE     Defaults to custom:userId.
+  doctor also reads SSO_ISSUERS, SSO_JWKS_URL, SSO_INSECURE_ALLOW_HTTP and SSO_SIGNIN_QUEUE_URL, see below.
   AWS's own variables and files (AWS_PROFILE, …) work as always. The pool's region is the one in its id.
 
 The table:
-  SSO_STORE                 postgres, mysql (MariaDB too) or sqlite; for reconcile also remote. Required.
+  SSO_STORE                 postgres, mysql (MariaDB too) or sqlite; for reconcile and doctor also remote. Required.
   SSO_TABLE                 table or schema.table. Defaults to users.
   SSO_TABLE_ID              Defaults to id.
   SSO_TABLE_ID_TYPE         bigint, int, uuid or text. Defaults to bigint.
@@ -47,6 +48,18 @@ The function in the database's network, for remote, so that ssoctl can run anywh
 The file, for sqlite:
   SSO_SQLITE_PATH           Required.
   SSO_SQLITE_JOURNAL        WAL or DELETE. Defaults to WAL.
+
+An app, for token inspect, jwks and login; these are the variables of the app itself:
+  SSO_USER_POOL_ID          Required, but for token inspect, which then decodes only.
+  SSO_CLIENT_ID             its app client, and SSO_CLIENT_IDS more of them. Required, but for jwks.
+  SSO_ISSUERS, SSO_JWKS_URL, SSO_USER_ID_ATTRIBUTE, SSO_USER_ID_KIND
+  SSO_DOMAIN                URL of the pool's domain, for login. Required.
+  SSO_CLIENT_SECRET         for login with a client that has one; or SSO_CLIENT_SECRET_FILE.
+  SSO_SCOPES, SSO_PROVIDERS for login.
+  SSO_INSECURE_ALLOW_HTTP   true: for a pool on this machine.
+
+The queue, for queue redrive:
+  SSO_SIGNIN_QUEUE_URL      URL of the queue of sign-ins, not of the dead one.
 `
 
 // others are variables of the Lambda functions that mean nothing here.
@@ -54,6 +67,8 @@ var others = []string{
 	"SSO_SIGNIN_QUEUE_URL", "SSO_ALLOW_NATIVE_SIGN_UP", "SSO_ALLOW_MISSING_USER_ID", "SSO_SEND_TIMEOUT", "SSO_DEADLINE",
 	"SSO_LOG_LEVEL", "SSO_DBSYNC_FUNCTION", "SSO_EMAIL_DOMAINS", "SSO_REQUIRE_REAL",
 	"SSO_USER_POOL_ID", "SSO_PROVIDERS", "SSO_USER_ID_ATTRIBUTE", // of reconcile, for the other commands
+	"SSO_CLIENT_ID", "SSO_CLIENT_IDS", "SSO_ISSUERS", "SSO_JWKS_URL", "SSO_USER_ID_KIND", "SSO_DOMAIN", "SSO_CLIENT_SECRET", // of an app
+	"SSO_CLIENT_SECRET_FILE", "SSO_SCOPES", "SSO_INSECURE_ALLOW_HTTP", "SSO_BASE_URL", "SSO_REDIRECT_URL", "SSO_LOGOUT_URL",
 }
 
 // poolSettings is which pool to look at.

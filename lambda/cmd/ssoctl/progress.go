@@ -30,6 +30,7 @@ var phaseText = map[reconcile.Phase]string{
 	reconcile.PhaseTable: "reading the table   ",
 	reconcile.PhasePool:  "comparing the pool  ",
 	reconcile.PhaseGone:  "asking for lost subs",
+	doctorPhase:          "asking AWS          ",
 }
 
 func (b *bar) show(p reconcile.Progress) {
@@ -51,7 +52,11 @@ func newProgress(w io.Writer, p reconcile.Progress) *progressbar.ProgressBar {
 	if total == 0 {
 		total = -1 // nobody knows
 	}
-	if p.Phase != reconcile.PhasePool {
+	switch p.Phase {
+	case reconcile.PhasePool:
+	case doctorPhase:
+		unit = "questions"
+	default:
 		unit = "rows"
 	}
 	return progressbar.NewOptions(total,
