@@ -60,11 +60,9 @@ func (b *broken) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchI
 	if err := b.before("send"); err != nil {
 		return nil, err
 	}
-	rest := in.Entries
+	var rest []types.SendMessageBatchRequestEntry
 	if n, ok := b.part["send"]; ok {
 		in.Entries, rest = in.Entries[:n], in.Entries[n:]
-	} else {
-		rest = nil
 	}
 	out, err := b.Client.SendMessageBatch(ctx, in, o...)
 	for _, e := range rest {
