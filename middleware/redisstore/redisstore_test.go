@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/fleettest"
 	"github.com/ssu-itsupport/cognito-sso/internal/realtest"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/middleware/redisstore"
@@ -26,6 +27,7 @@ var (
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(discard{}) // the client says on standard error what the tests break
+	fleettest.Main(openForFleet)
 	os.Exit(m.Run())
 }
 

@@ -1,0 +1,6 @@
+//go:build race
+
+package fleettest
+
+// UnderRace says whether the race detector is on.
+const UnderRace = true
