@@ -32,34 +32,36 @@ type operation struct {
 
 // operations are all that the pool knows, by name.
 var operations = map[string]operation{
-	"AdminAddUserToGroup":         admin(adminAddUserToGroup),
-	"AdminConfirmSignUp":          admin(adminConfirmSignUp),
-	"AdminCreateUser":             admin(adminCreateUser),
-	"AdminDeleteUser":             admin(adminDeleteUser),
-	"AdminDeleteUserAttributes":   admin(adminDeleteUserAttributes),
-	"AdminDisableProviderForUser": admin(adminDisableProviderForUser),
-	"AdminDisableUser":            admin(adminDisableUser),
-	"AdminEnableUser":             admin(adminEnableUser),
-	"AdminGetUser":                admin(adminGetUser),
-	"AdminInitiateAuth":           admin(adminInitiateAuth),
-	"AdminLinkProviderForUser":    admin(adminLinkProviderForUser),
-	"AdminListGroupsForUser":      admin(adminListGroupsForUser),
-	"AdminRemoveUserFromGroup":    admin(adminRemoveUserFromGroup),
-	"AdminRespondToAuthChallenge": admin(adminRespondToAuthChallenge),
-	"AdminSetUserPassword":        admin(adminSetUserPassword),
-	"AdminUpdateUserAttributes":   admin(adminUpdateUserAttributes),
-	"AdminUserGlobalSignOut":      admin(adminUserGlobalSignOut),
-	"CreateGroup":                 admin(createGroup),
-	"DeleteGroup":                 admin(deleteGroup),
-	"DescribeIdentityProvider":    admin(describeIdentityProvider),
-	"DescribeUserPool":            admin(describeUserPool),
-	"DescribeUserPoolClient":      admin(describeUserPoolClient),
-	"GetGroup":                    admin(getGroup),
-	"ListGroups":                  admin(listGroups),
-	"ListIdentityProviders":       admin(listIdentityProviders),
-	"ListUserPoolClients":         admin(listUserPoolClients),
-	"ListUsers":                   admin(listUsers),
-	"ListUsersInGroup":            admin(listUsersInGroup),
+	"AdminAddUserToGroup":                  admin(adminAddUserToGroup),
+	"AdminConfirmSignUp":                   admin(adminConfirmSignUp),
+	"AdminCreateUser":                      admin(adminCreateUser),
+	"AdminDeleteUser":                      admin(adminDeleteUser),
+	"AdminDeleteUserAttributes":            admin(adminDeleteUserAttributes),
+	"AdminDisableProviderForUser":          admin(adminDisableProviderForUser),
+	"AdminDisableUser":                     admin(adminDisableUser),
+	"AdminEnableUser":                      admin(adminEnableUser),
+	"AdminGetUser":                         admin(adminGetUser),
+	"AdminInitiateAuth":                    admin(adminInitiateAuth),
+	"AdminLinkProviderForUser":             admin(adminLinkProviderForUser),
+	"AdminListGroupsForUser":               admin(adminListGroupsForUser),
+	"AdminRemoveUserFromGroup":             admin(adminRemoveUserFromGroup),
+	"AdminRespondToAuthChallenge":          admin(adminRespondToAuthChallenge),
+	"AdminSetUserPassword":                 admin(adminSetUserPassword),
+	"AdminUpdateUserAttributes":            admin(adminUpdateUserAttributes),
+	"AdminUserGlobalSignOut":               admin(adminUserGlobalSignOut),
+	"CreateGroup":                          admin(createGroup),
+	"DeleteGroup":                          admin(deleteGroup),
+	"DescribeIdentityProvider":             admin(describeIdentityProvider),
+	"DescribeUserPool":                     admin(describeUserPool),
+	"DescribeUserPoolClient":               admin(describeUserPoolClient),
+	"DescribeUserPoolDomain":               signed(public(describeUserPoolDomain)),
+	"DescribeManagedLoginBrandingByClient": admin(describeManagedLoginBrandingByClient),
+	"GetGroup":                             admin(getGroup),
+	"ListGroups":                           admin(listGroups),
+	"ListIdentityProviders":                admin(listIdentityProviders),
+	"ListUserPoolClients":                  admin(listUserPoolClients),
+	"ListUsers":                            admin(listUsers),
+	"ListUsersInGroup":                     admin(listUsersInGroup),
 
 	"ConfirmSignUp":             public(confirmSignUp),
 	"GetTokensFromRefreshToken": public(getTokensFromRefreshToken),
@@ -90,6 +92,12 @@ func admin[In interface{ poolID() string }, Out any](f func(context.Context, *Po
 		}
 		return f(ctx, p, in)
 	}}
+}
+
+// signed makes an admin operation of one that names no pool.
+func signed(o operation) operation {
+	o.admin = true
+	return o
 }
 
 func public[In, Out any](f func(context.Context, *Pool, In) (Out, error)) operation {
@@ -178,7 +186,11 @@ func (p *Pool) serveOperation(w http.ResponseWriter, r *http.Request) (any, erro
 	if err := p.apiFault(name); err != nil {
 		return nil, err
 	}
-	return op.run(r.Context(), p, body)
+	out, err := op.run(r.Context(), p, body)
+	if err != nil {
+		return nil, err
+	}
+	return p.described(name, out)
 }
 
 // apiFault is what the switches make an operation answer.

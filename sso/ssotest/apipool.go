@@ -39,6 +39,7 @@ type userPool struct {
 	SchemaAttributes       []schemaAttribute
 	LambdaConfig           lambdaConfig
 	UserPoolTier           string
+	DeletionProtection     string
 	EstimatedNumberOfUsers int
 	MfaConfiguration       string
 	UsernameConfiguration  struct{ CaseSensitive bool }
@@ -56,8 +57,8 @@ func describeUserPool(_ context.Context, p *Pool, _ poolRef) (describeUserPoolOu
 	users := len(p.users)
 	p.mu.Unlock()
 	out := userPool{
-		ID: p.cfg.ID, Name: p.cfg.ID, Arn: p.arn("cognito-idp", "userpool/"+p.cfg.ID), Domain: "ssotest",
-		LambdaConfig: p.lambdaConfig(), UserPoolTier: "LITE", EstimatedNumberOfUsers: users, MfaConfiguration: "OFF",
+		ID: p.cfg.ID, Name: p.cfg.ID, Arn: p.arn("cognito-idp", "userpool/"+p.cfg.ID), Domain: domainName,
+		LambdaConfig: p.lambdaConfig(), UserPoolTier: p.cfg.Tier, DeletionProtection: "INACTIVE", EstimatedNumberOfUsers: users, MfaConfiguration: "OFF",
 		CreationDate: apiTime(p.started), LastModifiedDate: apiTime(p.started),
 	}
 	out.UsernameConfiguration.CaseSensitive = true
@@ -65,9 +66,10 @@ func describeUserPool(_ context.Context, p *Pool, _ poolRef) (describeUserPoolOu
 	if p.cfg.Issuer == IssuerUpdated {
 		out.IssuerConfiguration.Type = IssuerUpdated
 	}
-	if p.cfg.Triggers.PreTokenGenerationVersion != "V1_0" {
-		out.UserPoolTier = "ESSENTIALS" // Lite has V1_0 only
+	if p.cfg.DeletionProtection {
+		out.DeletionProtection = "ACTIVE"
 	}
+	out.AdminCreateUserConfig.AllowAdminCreateUserOnly = p.cfg.AdminCreateUserOnly
 	for _, name := range slices.Sorted(maps.Keys(p.schema)) {
 		a := schemaAttribute{Name: name, AttributeDataType: "String", Mutable: p.schema[name].mutable, Required: name == "sub"}
 		switch {
@@ -86,7 +88,7 @@ func describeUserPool(_ context.Context, p *Pool, _ poolRef) (describeUserPoolOu
 }
 
 func (p *Pool) arn(service, resource string) string {
-	return "arn:aws:" + service + ":" + p.region + ":000000000000:" + resource
+	return "arn:aws:" + service + ":" + p.region + ":" + accountID + ":" + resource
 }
 
 func (p *Pool) lambdaConfig() lambdaConfig {
@@ -242,7 +244,7 @@ func describeIdentityProvider(_ context.Context, p *Pool, in providerRef) (descr
 	}
 	return describeProviderOutput{identityProvider{
 		UserPoolID: p.cfg.ID, ProviderName: prov.Name, ProviderType: prov.Type,
-		ProviderDetails:  map[string]string{"client_id": "ssotest", "authorize_scopes": "openid email profile"},
+		ProviderDetails:  prov.Details,
 		AttributeMapping: prov.AttributeMapping, IdpIdentifiers: []string{},
 		CreationDate: apiTime(p.started), LastModifiedDate: apiTime(p.started),
 	}}, nil

@@ -85,6 +85,9 @@ func signUp(_ context.Context, p *Pool, in signUpInput) (signUpOutput, error) {
 	if err != nil {
 		return signUpOutput{}, err
 	}
+	if p.cfg.AdminCreateUserOnly {
+		return signUpOutput{}, notAuthorized("SignUp is not permitted for this user pool")
+	}
 	ch, err := changeOf(in.UserAttributes)
 	if err != nil {
 		return signUpOutput{}, err

@@ -25,12 +25,25 @@ type Config struct {
 	Providers []Provider
 	// CustomAttributes are the pool's custom attributes. nil means userId, mutable.
 	CustomAttributes []CustomAttribute
-	// Triggers are called as Cognito calls Lambda functions.
+	// Tier is the feature plan that DescribeUserPool shows: TierLite, TierEssentials or TierPlus. Defaults to TierLite, or to
+	// TierEssentials if the version of PreTokenGeneration needs it. Nothing else depends on it, but for the managed login
+	// version of the domain.
+	Tier string
+	// DeletionProtection is ACTIVE in DescribeUserPool. Defaults to false, as in AWS.
+	DeletionProtection bool
+	// AdminCreateUserOnly refuses SignUp. People of identity providers still make accounts by signing in.
+	AdminCreateUserOnly bool
+	// Triggers are called as Cognito calls Lambda functions. The pool's server also answers GetFunctionConfiguration and
+	// GetPolicy of the Lambda API for them, as if they were functions of the pool's account.
 	Triggers Triggers
 	// ResourceServers have the custom scopes of the pool: identifier → scope names.
 	ResourceServers map[string][]string
 	// OnTrigger is told of every trigger call when it ended. It must not block.
 	OnTrigger func(TriggerCall)
+	// OnDescribe may change what the API shows of the configuration, so that what the other fields cannot say can be tried:
+	// an answer of Describe…, ListUserPoolClients, ListIdentityProviders, and of Lambda's GetFunctionConfiguration, GetPolicy
+	// and ListEventSourceMappings. It changes nothing of what the pool does. It may be called by many goroutines at once.
+	OnDescribe func(operation string, answer map[string]any)
 	// KeyDir keeps the signing keys in a folder, so that tokens survive a restart. "" makes new ones, or takes those of
 	// a pool that this process has closed, under new key ids.
 	KeyDir string
@@ -42,6 +55,13 @@ type Config struct {
 const (
 	IssuerOriginal = "ORIGINAL"
 	IssuerUpdated  = "UPDATED"
+)
+
+// Feature plans.
+const (
+	TierLite       = "LITE"
+	TierEssentials = "ESSENTIALS"
+	TierPlus       = "PLUS"
 )
 
 // CustomAttribute is a custom attribute of the pool's schema.
@@ -92,6 +112,9 @@ type Provider struct {
 	Type string // OIDC, Google, Facebook, SignInWithApple, LoginWithAmazon, SAML
 	// AttributeMapping is pool attribute → claim of the provider.
 	AttributeMapping map[string]string
+	// Details are the ProviderDetails that DescribeIdentityProvider shows. Defaults to what is right for Kakao and Google,
+	// and for others to the scopes openid, email and profile. Nothing else depends on them.
+	Details map[string]string
 	// People can be picked on the stand-in's page, besides typing one.
 	People []Person
 }

@@ -45,6 +45,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"a pool id without a region", "ID", ssotest.Config{ID: "AbCdEfGhI"}},
 		{"a pool id with a slash", "ID", ssotest.Config{ID: "ap-northeast-2_Ab/../x"}},
 		{"a long pool id", "ID", ssotest.Config{ID: "ap-northeast-2_" + strings.Repeat("a", 41)}},
+		{"no feature plan", "Tier", ssotest.Config{Tier: "lite"}},
 		{"an issuer that is no URL", "Issuer", ssotest.Config{Issuer: "original"}},
 		{"an issuer with a query", "Issuer", ssotest.Config{Issuer: "https://a.example/x?y"}},
 		{"a key folder with rubbish", "KeyDir", ssotest.Config{KeyDir: folder}},

@@ -221,6 +221,7 @@ func (c Client) clone() Client {
 
 func (prov Provider) clone() Provider {
 	prov.AttributeMapping = maps.Clone(prov.AttributeMapping)
+	prov.Details = maps.Clone(prov.Details)
 	prov.People = slices.Clone(prov.People)
 	return prov
 }

@@ -12,6 +12,19 @@ import (
 // Kakao, KakaoOIDC, KakaotalkOIDC.
 func (p Provider) numericIDs() bool { return strings.HasPrefix(strings.ToLower(p.Name), "kakao") }
 
+// defaultDetails are the details of a provider whose configuration does not say.
+func (p Provider) defaultDetails() map[string]string {
+	switch {
+	case p.Type == "OIDC" && p.numericIDs():
+		return map[string]string{
+			"client_id": "ssotest", "authorize_scopes": "openid", "attributes_request_method": "GET", "oidc_issuer": "https://kauth.kakao.com",
+		}
+	case p.Type == "OIDC":
+		return map[string]string{"client_id": "ssotest", "authorize_scopes": "openid email profile", "attributes_request_method": "GET"}
+	}
+	return map[string]string{"client_id": "ssotest", "authorize_scopes": "openid email profile"}
+}
+
 // verifiesEmail reports whether the provider says if an email is verified.
 func (p Provider) verifiesEmail() bool { return p.AttributeMapping["email_verified"] != "" }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,8 @@ func (p *Pool) serve(l net.Listener) {
 	}()
 }
 
-// handler routes a request: the key document, the API (POST / with X-Amz-Target), and the hosted endpoints.
+// handler routes a request: the key document, the API (POST / with X-Amz-Target), what there is of the Lambda API, and the
+// hosted endpoints.
 func (p *Pool) handler() http.Handler {
 	api, hosted := p.apiHandler(), p.hostedHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +44,8 @@ func (p *Pool) handler() http.Handler {
 			p.serveJWKS(w, r)
 		case r.URL.Path == "/" && r.Method == http.MethodPost && r.Header.Get(targetHeader) != "":
 			api.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, lambdaPrefix) && r.Method == http.MethodGet:
+			p.serveLambda(w, r)
 		default:
 			hosted.ServeHTTP(w, r)
 		}

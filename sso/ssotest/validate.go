@@ -71,6 +71,12 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.Triggers.Timeout = cmp.Or(cfg.Triggers.Timeout, 5*time.Second)
 	cfg.Triggers.Attempts = cmp.Or(cfg.Triggers.Attempts, 3)
 
+	if cfg.Tier == "" {
+		cfg.Tier = TierLite
+		if cfg.Triggers.PreTokenGenerationVersion != "V1_0" {
+			cfg.Tier = TierEssentials // Lite has V1_0 only
+		}
+	}
 	cfg.Clients = slices.Clone(cfg.Clients)
 	cfg.Providers = slices.Clone(cfg.Providers)
 	cfg.CustomAttributes = slices.Clone(cfg.CustomAttributes)
@@ -98,6 +104,9 @@ func checkPool(cfg *Config) error {
 	}
 	if !poolIDForm.MatchString(cfg.ID) || len(cfg.ID) > 55 {
 		return wrong("ID", "%q is not of the form <region>_<letters and digits>, at most 55 characters", cfg.ID)
+	}
+	if !slices.Contains([]string{TierLite, TierEssentials, TierPlus}, cfg.Tier) {
+		return wrong("Tier", "%q is not one of %s, %s, %s", cfg.Tier, TierLite, TierEssentials, TierPlus)
 	}
 	switch cfg.Issuer {
 	case "", IssuerOriginal, IssuerUpdated:
@@ -136,6 +145,9 @@ func checkProviders(cfg *Config) error {
 	seen := make(map[string]bool)
 	for i := range cfg.Providers {
 		cfg.Providers[i] = cfg.Providers[i].clone()
+		if cfg.Providers[i].Details == nil {
+			cfg.Providers[i].Details = cfg.Providers[i].defaultDetails()
+		}
 		p, field := cfg.Providers[i], fmt.Sprintf("Providers[%d]", i)
 		switch {
 		case !providerNameForm.MatchString(p.Name) || p.Name == nativeProvider:

@@ -1,9 +1,14 @@
 // Command ssoctl compares the user pool with the user table, repairs what is
 // not in step, and prepares an existing table.
 //
+//	ssoctl doctor        what of the live pool is not as it must be
 //	ssoctl reconcile     compare, and with --apply repair
 //	ssoctl import-check  what linking will do to the table, before go-live
 //	ssoctl migrate       what the table lacks, and with --apply add it
+//	ssoctl token inspect what a token says, and which check refuses it
+//	ssoctl jwks          the pool's keys, and which are usable
+//	ssoctl login         tokens for a developer, through the browser
+//	ssoctl queue redrive dead letters, and with --apply back to the queue
 //	ssoctl version
 //	ssoctl completion    a script that completes commands and flags in a shell
 //
@@ -100,7 +105,7 @@ func (c *cli) main(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w: %w (\"%s --help\" lists the flags)", errUsage, err, cmd.CommandPath())
 	})
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(c.reconcileCommand(), c.importCheckCommand(), c.migrateCommand(), c.versionCommand(),
+	root.AddCommand(c.doctorCommand(), c.reconcileCommand(), c.importCheckCommand(), c.migrateCommand(), c.tokenCommand(), c.jwksCommand(), c.loginCommand(), c.queueCommand(), c.versionCommand(),
 		&cobra.Command{Use: "environment", Short: "the variables that the commands read", Long: environmentText}) // a help topic
 	return root.ExecuteContext(ctx)
 }
