@@ -8,7 +8,7 @@ BIN      := $(CURDIR)/.bin
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers bench-sessions bench-sync chaos crash fleet attacks return-to node tools ci lambdas rds-ca check-deploy
+.PHONY: help quickstart check test real race vet lint fmt fuzz tidy cover bench-verify bench-peers bench-sessions bench-sync chaos crash fleet attacks return-to node tools ci lambdas rds-ca check-deploy deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -108,6 +108,9 @@ check-deploy: ## check the templates: rules, who reaches whom, mutations, AWS's 
 		awk '/^(=== |PASS$$|ok | *--- PASS)/ { next } /^DEPLOY / { last = $$0; next } /^FAIL|--- FAIL|^panic/ { bad = 1 } { print } \
 			END { print last; split(last, w, /[ =\/]/); \
 			exit bad || last !~ /^DEPLOY errors=0 unexplained_suppressions=0 .* reachability=ok$$/ || w[7] < 10 || w[7] != w[8] }'
+
+deploy: ## deploy system, app or group, or rehearse it: ARGS="system parameters.json --bucket BUCKET --dry-run" (docs/deploy.md)
+	@lambda/deploy/deploy $(ARGS)
 
 tools: ## install the pinned linters into .bin
 	.ci/run tools

@@ -33,9 +33,10 @@ type LoginConfig struct {
 	// "/auth".
 	Prefix string
 	// CookieKeys encrypt cookies and stored sessions. The first one seals, all
-	// of them open, so a key can be rotated: add the new one in front, and
-	// remove the old one after AbsoluteTimeout. Each is 32 random bytes, of one
-	// app alone or of several. Required: 1 to 8 keys.
+	// of them open, so a key can be rotated without signing anybody out: add
+	// the new one at the end, and once every process has it, move it to the
+	// front; remove the old one after AbsoluteTimeout. Each is 32 random bytes,
+	// of one app alone or of several. Required: 1 to 8 keys.
 	CookieKeys [][]byte
 	// Sessions is the session store. Defaults to a [MemoryStore], which is for
 	// one process.

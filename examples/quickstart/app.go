@@ -34,6 +34,12 @@ func (a *app) poolClient() ssotest.Client {
 		LogoutURLs:   []string{a.url + "/auth/logged-out"},
 		// Not COGNITO: nobody has a password here.
 		SupportedIdentityProviders: []string{"Kakao", "Google"},
+		// Nor by the API, and with no token of theirs can people change themselves
+		// at the pool, which takes aws.cognito.signin.user.admin.
+		ExplicitAuthFlows:  []string{"ALLOW_REFRESH_TOKEN_AUTH"},
+		AllowedOAuthScopes: []string{"openid", "email", "profile"},
+		// Who has an account is nobody's business.
+		PreventUserExistenceErrors: true,
 		// Everybody's own id may be read, and by leaving it out of the second list
 		// it can be changed by nobody but the triggers.
 		ReadAttributes:  []string{"custom:userId", "email", "email_verified", "name"},

@@ -23,6 +23,7 @@ import (
 // has real database servers, a real queue and the binaries that get deployed.
 type backend struct {
 	users   users.Store // what the pages read
+	file    string      // of the table, if it is in one
 	raw     rawTable    // what the check reads
 	trigger func(*world) (ssotest.Trigger, error)
 }
@@ -53,12 +54,12 @@ func openHere(ctx context.Context, w *world, dir string, s sabotage) (backend, e
 	if err := seedTable(ctx, path); err != nil {
 		return backend{}, fmt.Errorf("seeding the user table: %w", err)
 	}
-	file, err := sqlite.Open(ctx, path, sqlite.Config{Table: layout()})
+	opened, err := sqlite.Open(ctx, path, sqlite.Config{Table: layout()})
 	if err != nil {
 		return backend{}, err
 	}
-	w.atClose(file.Close)
-	store := wrap[users.Store](s.store, file)
+	w.atClose(opened.Close)
+	store := wrap[users.Store](s.store, opened)
 	queue, err := w.startQueue(store)
 	if err != nil {
 		return backend{}, err
@@ -67,7 +68,11 @@ func openHere(ctx context.Context, w *world, dir string, s sabotage) (backend, e
 	if s.signIns != nil {
 		signIns = s.signIns(queue, store)
 	}
-	return backend{users: store, raw: rawFile(path), trigger: func(w *world) (ssotest.Trigger, error) {
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return backend{}, err
+	}
+	return backend{users: store, file: file, raw: rawFile(path), trigger: func(w *world) (ssotest.Trigger, error) {
 		return w.newTriggers(store, signIns)
 	}}, nil
 }

@@ -85,6 +85,11 @@ func story(ctx context.Context, opts options, stdout, stderr io.Writer) (err err
 	if opts.check {
 		return checkAndReport(ctx, w, opts, stdout)
 	}
+	if opts.env != "" {
+		if err := w.writeEnvironments(opts.env); err != nil {
+			return err
+		}
+	}
 	printWelcome(stdout, w, opts)
 	select {
 	case <-ctx.Done():
@@ -128,6 +133,9 @@ func printWelcome(out io.Writer, w *world, opts options) {
 `, w.board.url, w.desk.url, w.pool.URL(), w.pool.ID(), w.backend.raw.where)
 	if opts.keep == "" {
 		say(out, "          thrown away at the end; -keep DIR keeps it\n")
+	}
+	if opts.env != "" {
+		say(out, "  Tools   in another terminal: set -a; . %s/ssoctl.env; set +a\n", opts.env)
 	}
 	say(out, "\n  Ctrl-C ends it.\n")
 }

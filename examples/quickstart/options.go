@@ -14,7 +14,7 @@ import (
 type options struct {
 	check, json bool
 	users       int
-	keep        string
+	keep, env   string
 	// Addresses; "" is the default one, or a free port if that is taken.
 	pool, board, desk string
 }
@@ -52,6 +52,7 @@ func parseOptions(args []string) (options, error) {
 	fs.BoolVar(&o.json, "json", false, "")
 	fs.IntVar(&o.users, "users", defaultUsers, "")
 	fs.StringVar(&o.keep, "keep", "", "")
+	fs.StringVar(&o.env, "env", "", "")
 	fs.StringVar(&o.pool, "pool", "", "")
 	fs.StringVar(&o.board, "board", "", "")
 	fs.StringVar(&o.desk, "desk", "", "")
@@ -78,8 +79,14 @@ func (o options) validate(rest []string, set map[string]bool) error {
 	if o.users < 1 || o.users > maxUsers {
 		return badUsage("-users %d: want 1 to %d", o.users, maxUsers)
 	}
-	if set["keep"] {
-		if err := checkFolder(o.keep); err != nil {
+	if set["env"] && o.check {
+		return badUsage("-env does not go with -check, which ends by itself")
+	}
+	for _, f := range []struct{ flag, dir string }{{"keep", o.keep}, {"env", o.env}} {
+		if !set[f.flag] {
+			continue
+		}
+		if err := checkFolder(f.flag, f.dir); err != nil {
 			return err
 		}
 	}
@@ -100,16 +107,16 @@ func (o options) validate(rest []string, set map[string]bool) error {
 	return nil
 }
 
-// checkFolder refuses what cannot become the folder of -keep.
-func checkFolder(dir string) error {
+// checkFolder refuses what cannot become the folder of -keep or -env.
+func checkFolder(name, dir string) error {
 	if dir == "" {
-		return badUsage("-keep needs a folder")
+		return badUsage("-%s needs a folder", name)
 	}
 	switch info, err := os.Stat(dir); {
 	case err == nil && !info.IsDir():
-		return badUsage("-keep %s: is a file, want a folder", dir)
+		return badUsage("-%s %s: is a file, want a folder", name, dir)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return badUsage("-keep: %v", err)
+		return badUsage("-%s: %v", name, err)
 	}
 	return nil
 }
@@ -148,6 +155,8 @@ Flags:
   -users N       with -check: how many users are timed (default %d)
   -keep DIR      keep the database and the keys in DIR, and go on from there the next
                  time (default: a temporary folder, removed at the end)
+  -env DIR       write what ssoctl and an app need to find all this into DIR, as files
+                 of variables; they are removed at the end
   -pool ADDR     address of the stand-in (default %s)
   -board ADDR    address of the community board (default %s)
   -desk ADDR     address of the event desk (default %s)

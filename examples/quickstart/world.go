@@ -124,7 +124,7 @@ func (w *world) atClose(f func() error) { w.whenClose = append(w.whenClose, f) }
 func (w *world) listen(cfg worldConfig) error {
 	w.board = &app{key: "board", name: "Community board", korean: "커뮤니티 게시판", clientID: "communityboard"}
 	w.desk = &app{key: "desk", name: "Event desk", korean: "행사 안내 데스크", clientID: "eventdesk"}
-	w.kiosk = &app{key: "kiosk", name: "Library kiosk", clientID: "librarykiosk", url: "http://localhost:1"}
+	w.kiosk = &app{key: "kiosk", name: "Library kiosk", clientID: "librarykiosk", clientSecret: randomHex(24), url: "http://localhost:1"}
 	for _, a := range []struct {
 		app             *app
 		wanted, usually string
@@ -193,8 +193,12 @@ func (w *world) poolConfig(cfg worldConfig, dir string, trigger ssotest.Trigger)
 		Clients:   []ssotest.Client{w.board.poolClient(), w.desk.poolClient(), w.kiosk.poolClient()},
 		Providers: []ssotest.Provider{ssotest.Kakao(kakaoPeople...), ssotest.Google(googlePeople...)},
 		Triggers:  ssotest.All(trigger),
-		KeyDir:    filepath.Join(dir, "keys"),
-		Logger:    w.log,
+		// As in the templates: the pool is not deleted by a slip, and people come
+		// by Kakao and Google only.
+		DeletionProtection:  true,
+		AdminCreateUserOnly: true,
+		KeyDir:              filepath.Join(dir, "keys"),
+		Logger:              w.log,
 	}
 	// V2 puts the userId into the access token too, which is what an API gets.
 	pool.Triggers.PreTokenGenerationVersion = "V2_0"

@@ -63,6 +63,17 @@ type invocation struct {
 func startProcess(cfg Config) (*process, error) {
 	p := &process{cfg: cfg, events: make(chan *invocation), ready: make(chan struct{}), exited: make(chan struct{})}
 	p.handle = &Process{p}
+	if err := cfg.Within(p.open); err != nil {
+		return nil, err
+	}
+	go p.reap()
+	cfg.OnStep(Started, p.handle)
+	return p, nil
+}
+
+// open starts the process, after its Runtime API.
+func (p *process) open() error {
+	cfg := p.cfg
 	p.api = httptest.NewServer(p.runtimeAPI())
 	// Not a caller's context: the process outlives the event that started it.
 	p.cmd = exec.CommandContext(context.Background(), cfg.Command[0], cfg.Command[1:]...)
@@ -77,13 +88,11 @@ func startProcess(cfg Config) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = cfg.Output, cfg.Output
 	// A grandchild must not keep Wait from returning.
 	p.cmd.WaitDelay = time.Second
-	if err := p.start(); err != nil {
+	err := p.start()
+	if err != nil {
 		p.api.Close()
-		return nil, err
 	}
-	go p.reap()
-	cfg.OnStep(Started, p.handle)
-	return p, nil
+	return err
 }
 
 // start holds the lock, so that whoever the process calls sees cmd and began.

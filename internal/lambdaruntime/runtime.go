@@ -47,6 +47,10 @@ type Config struct {
 	// waits for it: the first event for Started, the caller for Answered. It is
 	// called by several goroutines. Defaults to nothing.
 	OnStep func(Step, *Process)
+	// Within calls f, which starts a process and opens its Runtime API on
+	// loopback, such as on a thread in a network namespace of its own. The Invoke
+	// API stays where it is. Defaults to calling f.
+	Within func(f func() error) error
 }
 
 // Step is a moment in the work of a process.
@@ -85,8 +89,8 @@ func (c Config) withDefaults() Config {
 		c.OnStep = func(Step, *Process) {}
 	}
 	c.Output = &lockedWriter{w: c.Output}
-	if c.OnStep == nil {
-		c.OnStep = func(Step, *Process) {}
+	if c.Within == nil {
+		c.Within = func(f func() error) error { return f() }
 	}
 	return c
 }

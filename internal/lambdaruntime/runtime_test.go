@@ -107,6 +107,26 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
+// Within has the start of each process and its Runtime API, and can refuse.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	calls, refused := 0, errors.New("no room")
+	r := start(t, "function", func(c *lambdaruntime.Config) {
+		c.Within = func(f func() error) error {
+			if calls++; calls == 1 {
+				return refused
+			}
+			return f()
+		}
+	})
+	if got, failed := invoke(t, r, `{}`); failed == "" || !strings.Contains(fmt.Sprint(got), refused.Error()) {
+		t.Errorf("answer = %v, %s", got, failed)
+	}
+	if got, failed := invoke(t, r, `{}`); failed != "" || got["served"] != 1.0 || calls != 2 {
+		t.Errorf("answer = %v, %s, %d calls", got, failed, calls)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for do, tc := range map[string]struct {

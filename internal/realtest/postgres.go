@@ -1,15 +1,18 @@
 package realtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,6 +72,16 @@ type postgresConfig struct {
 	settings  []string
 	cert, key []byte
 	password  string
+	within    Within
+	at        netip.AddrPort // not valid: 127.0.0.1 and a free port
+}
+
+// PostgresIn starts the server within a network namespace, at this address of
+// it, and lets everybody in who gets there. The test's own way in is
+// [PostgresServer.SocketDSN]. The thread of within must live as long as the
+// server.
+func PostgresIn(within Within, at netip.AddrPort) PostgresOption {
+	return func(c *postgresConfig) { c.within, c.at = within, at }
 }
 
 // PostgresSetting sets a parameter of the server, as in postgresql.conf.
@@ -164,7 +177,7 @@ func newPostgres(bin string, as *user.User, cfg postgresConfig) (*PostgresServer
 	s.launch, s.ready = s.serve, func() error { return s.admin("SELECT 1") }
 	err = s.initialise()
 	if err == nil {
-		s.port, err = onFreePort(s.start)
+		err = s.listen()
 	}
 	if err == nil {
 		err = s.setPassword()
@@ -173,6 +186,16 @@ func newPostgres(bin string, as *user.User, cfg postgresConfig) (*PostgresServer
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
+}
+
+// listen starts it for the first time, where it stays.
+func (s *PostgresServer) listen() (err error) {
+	if at := s.cfg.at; at.IsValid() {
+		s.host = at.Addr().String()
+		return s.start(strconv.Itoa(int(at.Port())))
+	}
+	s.port, err = onFreePort(s.start)
+	return err
 }
 
 func (s *PostgresServer) initialise() error {
@@ -192,14 +215,17 @@ const postgresRole = "postgres"
 // writeAccess says who may come how. The socket is our own way in, whatever
 // TCP asks for.
 func (s *PostgresServer) writeAccess() error {
-	kind, method := "host", "trust"
+	kind, from, method := "host", "127.0.0.1/32", "trust"
+	if s.cfg.at.IsValid() {
+		from = "0.0.0.0/0"
+	}
 	if s.cfg.cert != nil {
 		kind = "hostssl"
 	}
 	if s.cfg.password != "" {
 		method = "scram-sha-256"
 	}
-	return s.write("data/pg_hba.conf", []byte("local all all trust\n"+kind+" all all 127.0.0.1/32 "+method+"\n"))
+	return s.write("data/pg_hba.conf", []byte("local all all trust\n"+kind+" all all "+from+" "+method+"\n"))
 }
 
 func (s *PostgresServer) data() string { return filepath.Join(s.dir, "data") }
@@ -211,13 +237,15 @@ func (s *PostgresServer) command(program string, args ...string) command {
 
 func (s *PostgresServer) serve(port string) (*process, error) {
 	args := []string{
-		"-D", s.data(), "-c", "port=" + port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + s.dir,
+		"-D", s.data(), "-c", "port=" + port, "-c", "listen_addresses=" + cmp.Or(s.host, "127.0.0.1"), "-c", "unix_socket_directories=" + s.dir,
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "timezone=UTC",
 	}
 	if s.cfg.cert != nil {
 		args = append(args, "-c", "ssl=on")
 	}
-	return s.command("postgres", append(args, s.cfg.settings...)...).start()
+	c := s.command("postgres", append(args, s.cfg.settings...)...)
+	c.within = s.cfg.within
+	return c.start()
 }
 
 func (s *PostgresServer) setPassword() error {
@@ -257,6 +285,13 @@ func (s *PostgresServer) create(t testing.TB) (name string) {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
 	return name
+}
+
+// SocketDSN is the URL of a database for a role over the server's socket: it
+// needs no network and no password.
+func (s *PostgresServer) SocketDSN(database, role string) string {
+	q := url.Values{"host": {s.dir}, "port": {s.port}, "user": {role}}
+	return "postgres:///" + database + "?" + q.Encode()
 }
 
 // DSN is the URL of a database. It asks for no TLS where [PostgresTLS] was not

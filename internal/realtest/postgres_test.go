@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,30 @@ func scalar[T any](t *testing.T, dsn, statement string) (v T) {
 		t.Fatalf("%s: %v", statement, err)
 	}
 	return v
+}
+
+// The server starts where it is told, by whom it is told; the socket is another
+// way in. That it works in a namespace is seen in lambda/deploy/internal/lab.
+func TestPostgresIn(t *testing.T) {
+	t.Parallel()
+	realtest.Postgres(t) // where there is none, all is skipped and not a part
+	calls := 0
+	at := netip.MustParseAddrPort("127.0.0.13:5432") // its own loopback address: nobody else's port
+	s := realtest.NewPostgres(t, realtest.PostgresPassword("secret"), realtest.PostgresIn(func(f func() error) error {
+		calls++
+		return f()
+	}, at))
+	if s.Addr() != at.String() || scalar[string](t, s.DSN("postgres"), "SELECT host(inet_server_addr())") != "127.0.0.13" {
+		t.Errorf("it is at %s", s.Addr())
+	}
+	if got := scalar[bool](t, s.SocketDSN("postgres", "postgres"), "SELECT inet_server_addr() IS NULL"); !got {
+		t.Error("not over the socket")
+	}
+	s.Kill()
+	s.Start(t)
+	if calls != 2 {
+		t.Errorf("%d starts", calls)
+	}
 }
 
 func TestPostgresGivesEachTestADatabase(t *testing.T) {

@@ -27,7 +27,12 @@ type command struct {
 	as       *user.User     // nil: who we are
 	whenDead syscall.Signal // what it gets if we die
 	input    bool           // it has an input, which ends with it or with us
+	within   Within         // nil: on a thread of its own
 }
+
+// Within calls f on a thread that lives on, such as one that is in a network
+// namespace of its own: what f starts and opens is there too.
+type Within func(f func() error) error
 
 // process is a running server, in a process group of its own. It dies with us.
 type process struct {
@@ -54,12 +59,23 @@ func (c command) start() (*process, error) {
 		}
 	}
 	p := &process{name: c.name, cmd: cmd, log: log.Name(), exited: make(chan struct{})}
-	started := make(chan error, 1)
-	go p.run(started)
-	if err := <-started; err != nil {
+	if err := p.launch(c.within); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return p, nil
+}
+
+func (p *process) launch(within Within) error {
+	if within == nil {
+		started := make(chan error, 1)
+		go p.run(started)
+		return <-started
+	}
+	if err := within(p.cmd.Start); err != nil {
+		return err
+	}
+	go p.wait()
+	return nil
 }
 
 // run keeps the thread that started the process: for the kernel that thread,
@@ -72,6 +88,10 @@ func (p *process) run(started chan<- error) {
 	if err != nil {
 		return
 	}
+	p.wait()
+}
+
+func (p *process) wait() {
 	_ = p.cmd.Wait() // how it ended is in the log
 	close(p.exited)
 }

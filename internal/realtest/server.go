@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 type server struct {
 	name      string // for people
 	dir, port string
+	host      string     // "": 127.0.0.1
 	as        *user.User // nil: who we are
 	proc      *process
 	launch    func(port string) (*process, error)
@@ -52,7 +54,7 @@ func (s *server) write(path string, content []byte) error {
 
 // Addr is the server's host:port. It stays the same when the server starts
 // again.
-func (s *server) Addr() string { return net.JoinHostPort("127.0.0.1", s.port) }
+func (s *server) Addr() string { return net.JoinHostPort(cmp.Or(s.host, "127.0.0.1"), s.port) }
 
 // Stop ends the server in good order, but at once: it breaks the connections.
 func (s *server) Stop() { s.proc.stop(s.goodbye) }
