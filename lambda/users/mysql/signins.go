@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/users"
 )
@@ -61,11 +63,11 @@ func (s *Store) record(ctx context.Context, c *link, l *layout, latest []users.S
 	if len(pairs) == 0 {
 		return report, nil
 	}
-	batch, err := json.Marshal(pairs)
+	batch, err := newBatch(pairs)
 	if err != nil {
 		return report, err
 	}
-	updated, _, err := c.exec(ctx, c, l.moveForward(string(batch)))
+	updated, _, err := c.exec(ctx, c, l.moveForward(batch))
 	if err != nil {
 		return report, err
 	}
@@ -73,7 +75,7 @@ func (s *Store) record(ctx context.Context, c *link, l *layout, latest []users.S
 	if report.Updated == len(pairs) {
 		return report, nil
 	}
-	rows, err := c.rows(ctx, c, 1, l.unknown(string(batch)))
+	rows, err := c.rows(ctx, c, 1, l.unknown(batch))
 	for _, r := range rows {
 		report.Unknown = append(report.Unknown, r[0].String)
 	}
@@ -81,21 +83,36 @@ func (s *Store) record(ctx context.Context, c *link, l *layout, latest []users.S
 	return report, err
 }
 
-// rowsOf makes rows (sub, at) of the batch.
-const rowsOf = "JSON_TABLE(?, '$[*]' COLUMNS (sub VARCHAR(255) CHARACTER SET utf8mb4 PATH '$[0]', at VARCHAR(26) CHARACTER SET utf8mb4 PATH '$[1]')) AS j"
+// batch is rows (sub, at), as JSON.
+type batch struct {
+	json string
+	// rows makes a table j of them. Its columns are no longer than they must
+	// be: the server fills every row of it up to the full width.
+	rows string
+}
+
+func newBatch(pairs [][2]string) (batch, error) {
+	longest := 1
+	for _, p := range pairs {
+		longest = max(longest, utf8.RuneCountInString(p[0]))
+	}
+	text, err := json.Marshal(pairs)
+	return batch{string(text), "JSON_TABLE(?, '$[*]' COLUMNS (sub VARCHAR(" + strconv.Itoa(longest) + ") CHARACTER SET utf8mb4 PATH '$[0]', " +
+		"at VARCHAR(" + strconv.Itoa(len(timeLayout)) + ") CHARACTER SET utf8mb4 PATH '$[1]')) AS j"}, err
+}
 
 // moveForward is the statement for a batch. STRAIGHT_JOIN keeps its order, in
 // which every other batch locks rows too.
-func (l *layout) moveForward(batch string) *query {
+func (l *layout) moveForward(b batch) *query {
 	at := l.login.of("u")
-	return newQuery("UPDATE (SELECT j.sub AS sub, CAST(j.at AS DATETIME(6)) AS at FROM "+rowsOf+") AS v STRAIGHT_JOIN "+
-		l.table+" AS u ON "+l.isSub("u", "v")+" SET "+at+" = v.at WHERE "+at+" IS NULL OR "+at+" < v.at", batch)
+	return newQuery("UPDATE (SELECT j.sub AS sub, CAST(j.at AS DATETIME(6)) AS at FROM "+b.rows+") AS v STRAIGHT_JOIN "+
+		l.table+" AS u ON "+l.isSub("u", "v")+" SET "+at+" = v.at WHERE "+at+" IS NULL OR "+at+" < v.at", b.json)
 }
 
 // unknown is who of the batch has no row.
-func (l *layout) unknown(batch string) *query {
-	return newQuery("SELECT v.sub FROM (SELECT j.sub AS sub FROM "+rowsOf+") AS v LEFT JOIN "+
-		l.table+" AS u ON "+l.isSub("u", "v")+" WHERE "+l.id.of("u")+" IS NULL", batch)
+func (l *layout) unknown(b batch) *query {
+	return newQuery("SELECT v.sub FROM (SELECT j.sub AS sub FROM "+b.rows+") AS v LEFT JOIN "+
+		l.table+" AS u ON "+l.isSub("u", "v")+" WHERE "+l.id.of("u")+" IS NULL", b.json)
 }
 
 // isSub compares the column with a column of the batch, by the column's own

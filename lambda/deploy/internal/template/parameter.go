@@ -63,7 +63,8 @@ func checkParameter(name, kind string, p Object, s string) {
 			fail(ErrTemplate, "parameter %s: %v", name, err)
 		}
 		if !re.MatchString(s) {
-			fail(ErrParameter, "%s: %q is not of the form %s", name, s, pattern)
+			// Not the value: it may be a secret where its name belongs.
+			fail(ErrParameter, "%s: is not of the form %s", name, pattern)
 		}
 	}
 	if kind == "Number" {
