@@ -48,6 +48,9 @@ type stackConfig struct {
 
 func newStack(t *testing.T, cfg stackConfig) *stack {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: it runs the functions as processes, into which no race detector sees")
+	}
 	if cfg.sqs == nil {
 		cfg.sqs = realtest.SQS(t)
 	}
