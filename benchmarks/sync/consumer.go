@@ -276,7 +276,7 @@ func (c contest) pairs(t testing.TB, b *batched, rates, ones *[]float64) {
 	t.Helper()
 	var batch, ratios, overOnes []float64
 	for range c.n.pairs {
-		perBatch := consume(t, c.f, some(b.size, c.n.users), c.clock.next()).Seconds() / float64(b.size)
+		perBatch := c.batches(t, b.size) / float64(b.size)
 		perRow := c.row(some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
 		batch, ratios = append(batch, 1/perBatch), append(ratios, perRow/perBatch)
 		*rates = append(*rates, 1/perRow)
@@ -290,6 +290,21 @@ func (c contest) pairs(t testing.TB, b *batched, rates, ones *[]float64) {
 	if c.oneByOne != nil {
 		b.overOneByOne = median(overOnes)
 	}
+}
+
+// slice is how many messages a turn of batches has at least: a rate is that of a
+// consumer at work, and not of one that is woken for one event.
+const slice = 1000
+
+// batches is the seconds that an event takes, one of several after another.
+func (c contest) batches(t testing.TB, size int) float64 {
+	t.Helper()
+	var sum time.Duration
+	events := max(1, slice/size)
+	for range events {
+		sum += consume(t, c.f, some(size, c.n.users), c.clock.next())
+	}
+	return sum.Seconds() / float64(events)
 }
 
 // flatCost is microseconds for a message in a table of so many users.
