@@ -48,7 +48,7 @@
 // that costs is said at [CookieSessions].
 //
 // SameSite=Lax and Login's own check protect Login's routes. The app's forms
-// are the app's: wrap them in [http.CrossOriginProtection], and change nothing
+// are the app's: wrap them in [Login.RequireSameOrigin], and change nothing
 // on GET.
 //
 // A session in the store ends at once when it is signed out, and a request in
