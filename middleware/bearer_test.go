@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,15 @@ import (
 type stub struct {
 	tokens map[string]sso.Token
 	err    error
-	asked  []string
+
+	mu    sync.Mutex // guards asked
+	asked []string
 }
 
 func (s *stub) verify(ctx context.Context, raw string) (sso.Token, error) {
+	s.mu.Lock()
 	s.asked = append(s.asked, raw)
+	s.mu.Unlock()
 	if s.err != nil {
 		return sso.Token{}, s.err
 	}

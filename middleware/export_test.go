@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 )
 
@@ -90,6 +91,13 @@ func OnlineRemembers(o *Online) int {
 	o.known.mu.Lock()
 	defer o.known.mu.Unlock()
 	return len(o.known.known)
+}
+
+// OnlineShows is all that o remembers, as text.
+func OnlineShows(o *Online) string {
+	o.known.mu.Lock()
+	defer o.known.mu.Unlock()
+	return fmt.Sprintf("%#v", o.known.known)
 }
 
 // CookieSessionData is a session in cookies.
