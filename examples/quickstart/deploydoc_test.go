@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/realtest"
 	"github.com/ssu-itsupport/cognito-sso/middleware"
 	"github.com/ssu-itsupport/cognito-sso/sso"
 )
@@ -23,6 +24,7 @@ import (
 // in as they stand there, in two terminals, and each has to end well.
 func TestDeployDocOnThisMachine(t *testing.T) {
 	t.Parallel()
+	realtest.Need(t, "bash")
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "deploy.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +118,7 @@ func typeIn(t *testing.T, commands string) (leave func()) {
 // of sso and middleware, and a folder of an odd name comes through a shell.
 func TestEnvironmentFiles(t *testing.T) {
 	t.Parallel()
+	realtest.Need(t, "sh")
 	cfg := freePorts(t)
 	cfg.dir = filepath.Join(t.TempDir(), "it's odd $HOME")
 	dir := t.TempDir()

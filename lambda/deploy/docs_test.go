@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssu-itsupport/cognito-sso/internal/realtest"
 	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/internal/functiontest"
 )
@@ -125,6 +126,7 @@ func commands(text, program string) []string {
 // flags that they name.
 func TestDocsCommandsExist(t *testing.T) {
 	t.Parallel()
+	realtest.Need(t, "bash")
 	ssoctl := functiontest.Build(t, filepath.Join("..", "cmd", "ssoctl"))
 	usage, err := exec.CommandContext(t.Context(), "./deploy", "--help").Output()
 	if err != nil {
