@@ -295,11 +295,11 @@ func TestAttackCookieTossing(t *testing.T) {
 	}
 }
 
-// nextChar is the character after c in base64url: at the end of 32 bytes, one
-// that differs in bits that mean nothing.
+// nextChar is the character after c in base64url, and the first after the last:
+// at the end of 32 bytes, one that differs in bits that mean nothing.
 func nextChar(c byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return alphabet[strings.IndexByte(alphabet, c)+1:][:1]
+	return string(alphabet[(strings.IndexByte(alphabet, c)+1)%len(alphabet)])
 }
 
 // TestAttackFixation: an id that the browser brought is never adopted, and a
