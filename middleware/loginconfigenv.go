@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"encoding/base64"
-	"errors"
 	"os"
 	"strings"
 
@@ -34,11 +33,9 @@ func LoginConfigFromEnv(environment []string) (LoginConfig, error) {
 	} else if r.Text("SSO_COOKIE_KEYS_FILE") == "" {
 		r.Failf("SSO_COOKIE_KEYS", "required, or SSO_COOKIE_KEYS_FILE")
 	}
-	var errs []error
-	for _, m := range r.Mistakes() {
-		errs = append(errs, &sso.ConfigError{Field: m.Variable, Problem: m.Problem})
-	}
-	return cfg, errors.Join(errs...)
+	return cfg, r.ErrAs(func(variable, problem string) error {
+		return &sso.ConfigError{Field: variable, Problem: problem}
+	})
 }
 
 // cookieKeys decodes keys, in either alphabet of base64 and with or without its

@@ -2,7 +2,6 @@ package sso
 
 import (
 	"cmp"
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func ConfigFromEnv(environment []string) (Config, error) {
 			cfg.ClientIDs = append(cfg.ClientIDs, id)
 		}
 	}
-	return cfg, mistakes(r)
+	return cfg, r.ErrAs(variableError)
 }
 
 var userIDKinds = map[string]UserIDKind{"integer": UserIDInteger, "uuid": UserIDUUID, "opaque": UserIDOpaque}
@@ -84,14 +83,10 @@ func ClientConfigFromEnv(environment []string) (ClientConfig, error) {
 		cfg.RedirectURL = cmp.Or(cfg.RedirectURL, base+"/auth/callback")
 		cfg.LogoutURL = cmp.Or(cfg.LogoutURL, base+"/auth/logged-out")
 	}
-	return cfg, mistakes(r)
+	return cfg, r.ErrAs(variableError)
 }
 
-// mistakes are a reader's, as errors of this package.
-func mistakes(r *environ.Reader) error {
-	var errs []error
-	for _, m := range r.Mistakes() {
-		errs = append(errs, &ConfigError{Field: m.Variable, Problem: m.Problem})
-	}
-	return errors.Join(errs...)
+// variableError is a mistake in a variable of the environment.
+func variableError(variable, problem string) error {
+	return &ConfigError{Field: variable, Problem: problem}
 }

@@ -55,15 +55,16 @@ func (r *Reader) Failf(name, format string, args ...any) {
 // Err is every mistake so far, one a line, or nil.
 func (r *Reader) Err() error { return errors.Join(r.errs...) }
 
-// Mistakes are those among the mistakes that are about one variable.
-func (r *Reader) Mistakes() []*Mistake {
-	var all []*Mistake
+// ErrAs is every mistake about one variable, each in the form that the caller's
+// package gives it, or nil.
+func (r *Reader) ErrAs(form func(variable, problem string) error) error {
+	var errs []error
 	for _, err := range r.errs {
 		if m, ok := errors.AsType[*Mistake](err); ok {
-			all = append(all, m)
+			errs = append(errs, form(m.Variable, m.Problem))
 		}
 	}
-	return all
+	return errors.Join(errs...)
 }
 
 // Unknown are the variables that begin with SSO_ and that nothing has asked
