@@ -44,6 +44,7 @@ type Table[V any] struct {
 	seed    maphash.Seed
 	buckets []bucket[V]
 	mu      sync.Mutex // held by writers; readers do without
+	hand    int        // where the last look for room began
 }
 
 // bucket is one cache line. A reader may see a tag and an entry that do not
@@ -136,7 +137,8 @@ func (t *Table[V]) Put(token string, value *V, useless func(*V) bool) {
 		}
 	}
 	if i == ways {
-		b, i = victim([...]*bucket[V]{first, second}, tag, useless)
+		t.hand++
+		b, i = victim([...]*bucket[V]{first, second}, t.hand, useless)
 	}
 	b.entries[i].Store(e)
 	b.tags[i].Store(tag)
@@ -205,16 +207,18 @@ func (b *bucket[V]) used() int {
 }
 
 // victim returns the slot of two full buckets to use again: one whose value is
-// useless, else one that was not asked for. It begins anywhere, and takes from
-// those it passes over their having been asked for.
-func victim[V any](pair [2]*bucket[V], tag uint64, useless func(*V) bool) (*bucket[V], int) {
+// useless, else one that was not asked for. It begins where the hand points,
+// and takes from those it passes over their having been asked for. The hand
+// moves on: if a token's own place said where to begin, two that are asked for
+// in turn could drive each other out for ever.
+func victim[V any](pair [2]*bucket[V], hand int, useless func(*V) bool) (*bucket[V], int) {
 	const slots = 2 * ways
 	for k := range slots {
 		if b, i := pair[k/ways], k%ways; useless(&b.entries[i].Load().value) {
 			return b, i
 		}
 	}
-	begin := int(tag>>16) & (slots - 1)
+	begin := hand & (slots - 1)
 	for k := begin; k < begin+slots; k++ {
 		b, i := pair[k%slots/ways], k%ways
 		if !b.entries[i].Load().asked.Swap(false) {

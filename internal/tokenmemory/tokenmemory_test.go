@@ -95,23 +95,26 @@ func TestRoom(t *testing.T) {
 }
 
 // TestSecondChance holds that tokens which are asked for stay while a flood of
-// others, each seen once, goes by.
+// others, each seen once, goes by: in every table, since each has a seed of
+// its own and one in twenty puts two of the tokens where they meet.
 func TestSecondChance(t *testing.T) {
 	t.Parallel()
-	table := tokenmemory.New[int](400)
-	for n := range 40 {
-		table.Put(token(n), &n, useful)
-	}
-	missed := 0
-	for n := 1000; n < 9000; n++ {
-		table.Put(token(n), &n, useful)
-		if hot := n % 40; table.Get(token(hot)) == nil {
-			missed++ // 800 if what makes room is anybody's guess
-			table.Put(token(hot), &hot, useful)
+	for range 30 {
+		table := tokenmemory.New[int](400)
+		for n := range 40 {
+			table.Put(token(n), &n, useful)
 		}
-	}
-	if missed > 300 {
-		t.Errorf("%d of 8,000 times it was gone", missed)
+		missed := 0
+		for n := 1000; n < 9000; n++ {
+			table.Put(token(n), &n, useful)
+			if hot := n % 40; table.Get(token(hot)) == nil {
+				missed++ // 800 if what makes room is anybody's guess
+				table.Put(token(hot), &hot, useful)
+			}
+		}
+		if missed > 130 { // some 30 to 80
+			t.Fatalf("%d of 8,000 times it was gone", missed)
+		}
 	}
 }
 
