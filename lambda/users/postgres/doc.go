@@ -28,7 +28,8 @@
 // row and writes the record of a move in that one statement. It takes no lock
 // where the row is as it should be. What other sessions did meanwhile shows as
 // a row that is no longer as it was seen, or as a unique index that refuses;
-// then the statement runs again, up to a bound.
+// then the statement runs again, up to a bound. [Store.RecordSignIns] alone has
+// a second statement, for who is unknown, if not everybody moved forward.
 //
 // The statement cannot be planned without unique indexes on the columns of sub
 // and provider, so a table that lacks one is refused rather than filled with

@@ -14,8 +14,9 @@ import (
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/table"
 )
 
-// In recordSQL, {subs} is an array of texts and {=subs} the same array in the
-// column's type, which an aggregate of nothing lends it, for the column's index.
+// In both statements {subs} is an array of texts and {=subs} the same array in
+// the column's type, which an aggregate of nothing lends it, for the column's
+// index.
 //
 // The two comparisons are of kinds that PostgreSQL can neither hash nor merge
 // by. So it takes the batch one by one and looks each up by the index: for 1,000
@@ -23,66 +24,101 @@ import (
 // rows are locked in the order of the batch, which is that of the subs, and
 // overlapping batches wait for each other instead of embracing.
 //
-// Who did not move forward is looked up only if somebody did not.
-const recordSQL = `WITH v AS MATERIALIZED (
-	SELECT n, sub, key, at FROM unnest({subs}, coalesce((SELECT array_agg(none.{sub}) FROM {table} AS none WHERE false), {=subs}), {times})
-		WITH ORDINALITY AS x(sub, key, at, n)
-), u AS (
-	UPDATE {table} AS t SET {login} = v.at FROM v
-	WHERE t.{sub} = ANY (ARRAY[v.key]) AND (t.{sub}::text COLLATE "C" = v.sub) IS TRUE AND (t.{login} IS NULL OR t.{login} < v.at)
-	RETURNING v.n
-), c AS MATERIALIZED (SELECT count(*) AS moved, count(DISTINCT n) AS subs FROM u)
-SELECT 'updated', moved::text FROM c
-UNION ALL
-SELECT 'unknown', v.sub FROM v WHERE (SELECT subs FROM c) < cardinality({subs}) AND NOT EXISTS (
-	SELECT FROM {table} AS t WHERE t.{sub} = ANY (ARRAY[v.key]) AND (t.{sub}::text COLLATE "C" = v.sub) IS TRUE)`
+// Nothing is prepared, so each batch is planned anew. Who is unknown is asked
+// only if somebody did not move forward: to plan that too would take a third of
+// the time of a small batch, for what is hardly ever needed.
+const (
+	batchSQL = `unnest({subs}, coalesce((SELECT array_agg(none.{sub}) FROM {table} AS none WHERE false), {=subs})`
+	isSubSQL = `t.{sub} = ANY (ARRAY[v.key]) AND (t.{sub}::text COLLATE "C" = v.sub) IS TRUE`
 
-// RecordSignIns implements [users.Store] with one statement for the batch. On
-// a table without a column for it, it returns [users.ErrSchema].
+	forwardSQL = `UPDATE {table} AS t SET {login} = v.at FROM ` + batchSQL + `, {times}) WITH ORDINALITY AS v(sub, key, at, n)
+WHERE ` + isSubSQL + ` AND (t.{login} IS NULL OR t.{login} < v.at) RETURNING v.n`
+
+	unknownSQL = `SELECT v.sub FROM ` + batchSQL + `) AS v(sub, key) WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE ` + isSubSQL + `)`
+)
+
+// RecordSignIns implements [users.Store] with one statement for the batch, and
+// one more to tell who is unknown if not everybody moved forward. On a table
+// without a column for it, it returns [users.ErrSchema].
 func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.SignInReport, error) {
 	const op = "record sign-ins"
 	if s.table.LastLogin == table.None {
 		return users.SignInReport{}, fmt.Errorf("postgres: %s: %w: there is no column for them", op, users.ErrSchema)
 	}
 	latest := users.Latest(batch)
-	// Everybody locks rows in the same order.
-	slices.SortFunc(latest, func(a, b users.SignIn) int { return strings.Compare(a.Sub, b.Sub) })
 	if len(latest) == 0 {
 		return users.SignInReport{}, fail(ctx, op, ctx.Err())
 	}
-	sql, a := s.recording(latest)
-	var rows [][][]byte
-	var err error
+	// Everybody locks rows in the same order.
+	slices.SortFunc(latest, func(a, b users.SignIn) int { return strings.Compare(a.Sub, b.Sub) })
+	report, err := s.record(ctx, latest)
+	if err != nil {
+		return users.SignInReport{}, fail(ctx, op, err)
+	}
+	return report, nil
+}
+
+func (s *Store) record(ctx context.Context, latest []users.SignIn) (r users.SignInReport, err error) {
+	var moved [][][]byte
+	sql, a := s.forward(latest)
 	for range attempts {
-		if rows, err = s.query(ctx, sql, a); !lostRace(err) {
+		if moved, err = s.query(ctx, sql, a); !lostRace(err) {
 			break
 		}
 	}
 	if err != nil {
-		return users.SignInReport{}, fail(ctx, op, err)
+		return r, err
 	}
-	return report(rows), nil
+	r.Updated = len(moved)
+	left := notMoved(latest, moved)
+	if len(left) == 0 {
+		return r, nil
+	}
+	sql, a = s.unknown(left)
+	rows, err := s.query(ctx, sql, a)
+	for _, row := range rows {
+		r.Unknown = append(r.Unknown, string(row[0]))
+	}
+	slices.Sort(r.Unknown)
+	return r, err
 }
 
-func (s *Store) recording(latest []users.SignIn) (string, *args) {
+func (s *Store) forward(latest []users.SignIn) (string, *args) {
 	subs, times := make([]string, len(latest)), make([]string, len(latest))
 	for i, v := range latest {
 		subs[i], times[i] = v.Sub, v.At.UTC().Format(time.RFC3339Nano)
 	}
-	a, all := &args{}, array(subs)
-	return strings.NewReplacer("{table}", quote(s.table.Name), "{id}", quote(s.table.ID), "{sub}", quote(s.table.Sub),
-		"{login}", quote(s.table.LastLogin), "{subs}", a.typed(all, pgtype.TextArrayOID),
-		"{times}", a.typed(array(times), pgtype.TimestamptzArrayOID), "{=subs}", a.like(all)).Replace(recordSQL), a
+	return s.about(forwardSQL, subs, times)
 }
 
-func report(rows [][][]byte) (r users.SignInReport) {
-	for _, row := range rows {
-		if string(row[0]) == "unknown" {
-			r.Unknown = append(r.Unknown, string(row[1]))
-		} else {
-			r.Updated, _ = strconv.Atoi(string(row[1])) // count(*) is a number
+func (s *Store) unknown(subs []string) (string, *args) { return s.about(unknownSQL, subs, nil) }
+
+// about fills in one of the statements above.
+func (s *Store) about(sql string, subs, times []string) (string, *args) {
+	a, all := &args{}, array(subs)
+	with := []string{"{table}", quote(s.table.Name), "{sub}", quote(s.table.Sub), "{login}", quote(s.table.LastLogin),
+		"{subs}", a.typed(all, pgtype.TextArrayOID), "{=subs}", a.like(all)}
+	if times != nil {
+		with = append(with, "{times}", a.typed(array(times), pgtype.TimestamptzArrayOID))
+	}
+	return strings.NewReplacer(with...).Replace(sql), a
+}
+
+// notMoved are the subs of the batch without a row among those that moved, of
+// which each is told by its number, from 1. Several may be of one sub, where the
+// table lacks the index that forbids it.
+func notMoved(latest []users.SignIn, moved [][][]byte) []string {
+	seen := make([]bool, len(latest))
+	for _, row := range moved {
+		if n, err := strconv.Atoi(string(row[0])); err == nil && n >= 1 && n <= len(latest) {
+			seen[n-1] = true
 		}
 	}
-	slices.Sort(r.Unknown)
-	return r
+	var left []string
+	for i, v := range latest {
+		if !seen[i] {
+			left = append(left, v.Sub)
+		}
+	}
+	return left
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -21,6 +23,7 @@ type wire struct {
 	dials atomic.Int32
 	down  atomic.Bool  // no new connection
 	lost  atomic.Int32 // what the first so many connections send is lost, and nobody says so
+	cut   atomic.Int32 // at the so manieth write from now on the connection breaks
 	mu    sync.Mutex   // guards sent
 	sent  []string     // the message types of each write: a write is a trip
 }
@@ -62,6 +65,10 @@ type wired struct {
 func (c *wired) Write(b []byte) (int, error) {
 	if c.number <= c.lost.Load() {
 		return len(b), nil
+	}
+	if c.cut.Load() > 0 && c.cut.Add(-1) == 0 {
+		_ = c.Conn.Close()
+		return 0, net.ErrClosed
 	}
 	c.mu.Lock()
 	c.sent = append(c.sent, messages(b, c.greeted))
@@ -118,7 +125,11 @@ func TestOneRoundTrip(t *testing.T) {
 		{"Get", func() error { _, err := s.Get(t.Context(), "1"); return err }},
 		{"Page", func() error { _, err := s.Page(t.Context(), "1", 10); return err }},
 		{"RecordSignIns", func() error {
-			_, err := s.RecordSignIns(t.Context(), []users.SignIn{{Sub: again.Sub, At: cfgTime}, {Sub: "unknown", At: cfgTime}, {Sub: native.Sub, At: cfgTime}})
+			later := cfgTime.Add(24 * time.Hour)
+			r, err := s.RecordSignIns(t.Context(), []users.SignIn{{Sub: again.Sub, At: later}, {Sub: native.Sub, At: later}})
+			if r.Updated != 2 {
+				t.Errorf("RecordSignIns = %+v", r)
+			}
 			return err
 		}},
 	} {
@@ -129,5 +140,53 @@ func TestOneRoundTrip(t *testing.T) {
 	}
 	if n := w.dials.Load(); n != 1 {
 		t.Errorf("%d connections for calls in turn", n)
+	}
+}
+
+// Sign-ins take a second trip only if somebody did not move forward. It breaks
+// without harm: what moved is in the table by then, and all may come again.
+func TestSignInsAskWhoIsUnknown(t *testing.T) {
+	t.Parallel()
+	later := cfgTime.Add(time.Second)
+	for name, row := range map[string]struct {
+		batch []users.SignIn
+		cut   int32
+		want  users.SignInReport
+		trips int
+	}{
+		"all move":               {[]users.SignIn{{Sub: "b", At: later}, {Sub: "a", At: later}}, 0, users.SignInReport{Updated: 2}, 1},
+		"one of them twice":      {[]users.SignIn{{Sub: "a", At: later}, {Sub: "b", At: later}, {Sub: "a", At: cfgTime}}, 0, users.SignInReport{Updated: 2}, 1},
+		"one is late":            {[]users.SignIn{{Sub: "a", At: later}, {Sub: "b", At: cfgTime}}, 0, users.SignInReport{Updated: 1}, 2},
+		"nobody is known":        {[]users.SignIn{{Sub: "z", At: later}, {Sub: "y", At: later}}, 0, users.SignInReport{Unknown: []string{"y", "z"}}, 2},
+		"known by another case":  {[]users.SignIn{{Sub: "A", At: later}}, 0, users.SignInReport{Unknown: []string{"A"}}, 2},
+		"the first trip breaks":  {[]users.SignIn{{Sub: "a", At: later}, {Sub: "z", At: later}}, 1, users.SignInReport{Updated: 1, Unknown: []string{"z"}}, 2},
+		"the second trip breaks": {[]users.SignIn{{Sub: "a", At: later}, {Sub: "z", At: later}}, 2, users.SignInReport{Updated: 1, Unknown: []string{"z"}}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := newDatabase(t, plainTable, "INSERT INTO users (cognito_sub, last_login_at) VALUES ('a', '"+cfgTime.Format(time.RFC3339)+"'), ('b', '"+cfgTime.Format(time.RFC3339)+"')")
+			var w wire
+			cfg := config(t, db.dsn, table.Config{})
+			w.use(&cfg)
+			s := open(t, cfg)
+			if _, err := s.IDBySub(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+			w.trips()
+			w.cut.Store(row.cut)
+			got, err := s.RecordSignIns(t.Context(), row.batch)
+			if err != nil || got.Updated != row.want.Updated || !slices.Equal(got.Unknown, row.want.Unknown) {
+				t.Errorf("RecordSignIns = %+v, %v", got, err)
+			}
+			trips := 0
+			for _, sent := range w.trips() { // between them, how a connection begins and ends
+				if sent == one {
+					trips++
+				}
+			}
+			if trips != row.trips {
+				t.Errorf("%d trips, want %d", trips, row.trips)
+			}
+		})
 	}
 }
