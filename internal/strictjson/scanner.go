@@ -74,18 +74,11 @@ func (s *scanner) object(member func(name, value string)) bool {
 	}
 	var seen names
 	for more := s.next() != '}'; more; more = s.skip(',') {
+		name, ok := s.name(&seen)
+		if !ok {
+			return false
+		}
 		begin := s.at
-		if !s.text() {
-			return false
-		}
-		name := s.data[begin+1 : s.at-1]
-		if s.escaped {
-			name, _ = String(s.data[begin:s.at])
-		}
-		if s.space(); !seen.add(name) || !s.skip(':') {
-			return false
-		}
-		begin = s.at
 		if !s.value() {
 			return false
 		}
@@ -96,6 +89,48 @@ func (s *scanner) object(member func(name, value string)) bool {
 	}
 	s.depth++
 	return s.close('}')
+}
+
+// objectWith is object, but an array called list is read by objects, with each
+// and end, before member.
+func (s *scanner) objectWith(list string, member, each func(name, value string), end func()) bool {
+	if s.depth--; s.depth < 0 || !s.skip('{') {
+		return false
+	}
+	var seen names
+	for more := s.next() != '}'; more; more = s.skip(',') {
+		name, ok := s.name(&seen)
+		if !ok {
+			return false
+		}
+		begin := s.at
+		if name == list && s.next() == '[' {
+			if s.values--; s.values < 0 || !s.objects(each, end) {
+				return false
+			}
+		} else if !s.value() {
+			return false
+		}
+		member(name, s.data[begin:s.at])
+		s.space()
+	}
+	s.depth++
+	return s.close('}')
+}
+
+// name reads the name of a member that is not among those seen, and the colon
+// behind it.
+func (s *scanner) name(seen *names) (name string, ok bool) {
+	begin := s.at
+	if !s.text() {
+		return "", false
+	}
+	name = s.data[begin+1 : s.at-1]
+	if s.escaped {
+		name, _ = String(s.data[begin:s.at])
+	}
+	s.space()
+	return name, seen.add(name) && s.skip(':')
 }
 
 // array reads an array, and calls element, if there is one, for each element.

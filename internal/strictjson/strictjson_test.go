@@ -132,6 +132,35 @@ func TestObjects(t *testing.T) {
 	}
 }
 
+func TestObjectWith(t *testing.T) {
+	t.Parallel()
+	read := func(data string, l strictjson.Limits) (string, error) {
+		var got strings.Builder
+		err := strictjson.ObjectWith(data, l, "l",
+			func(name, value string) { fmt.Fprintf(&got, "%s=%s ", name, value) },
+			func(name, value string) { fmt.Fprintf(&got, ".%s=%s ", name, value) },
+			func() { got.WriteString("; ") })
+		return got.String(), err
+	}
+	for data, want := range map[string]string{
+		`{}`: ``, ` { } `: ``, `{"a":1,"b":[1]}`: `a=1 b=[1] `, `{"l":[]}`: `l=[] `, `{"l":null,"L":[1]}`: `l=null L=[1] `, `{"l":"[1]"}`: `l="[1]" `, `{"l":{"l":[1]}}`: `l={"l":[1]} `,
+		`{"a":0,"l":[{"b":1,"l":[3]},{}],"c":{}}`: `a=0 .b=1 .l=[3] ; ; l=[{"b":1,"l":[3]},{}] c={} `, ` { "\u006c" : [ { "b" : 1 } , { } ] } `: `.b=1 ; ; l=[ { "b" : 1 } , { } ] `,
+		`{"l":[{},{},{},{},{},{},{},{}]}`: strings.Repeat("; ", 8) + `l=[{},{},{},{},{},{},{},{}] `, `{"l":[{"a":[]}]}`: `.a=[] ; l=[{"a":[]}] `,
+	} {
+		if got, err := read(data, limits); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", data, got, err, want)
+		}
+	}
+	for _, data := range []string{
+		``, `null`, `[]`, `[{}]`, `{"l":[1]}`, `{"l":[null]}`, `{"l":[{},]}`, `{"l":[{}]`, `{"l":[{}],}`, `{"l":[{}]}x`, `{"l":[{"a":1,"a":1}]}`, `{"l":[{}],"l":[{}]}`,
+		`{"a":1,"a":1}`, `{"a"}`, `{"a":}`, `{"l":[{"a":[[]]}]}`, `{"l":[{},{},{},{},{},{},{},{},{}]}`, "{\"l\":[{\"\xff\":1}]}", "{\"\xff\":1}",
+	} {
+		if got, err := read(data, limits); !errors.Is(err, strictjson.ErrSyntax) {
+			t.Errorf("%q: %q, %v", data, got, err)
+		}
+	}
+}
+
 // TestEveryByte holds which bytes may stand in a string, at every place of one:
 // strings are read eight bytes at a time.
 func TestEveryByte(t *testing.T) {

@@ -42,43 +42,34 @@ var limits = strictjson.Limits{Depth: 64, Values: 8 << 20}
 // type. The records hold on to a copy of raw.
 func Parse(raw []byte) (Event, error) {
 	var e Event
-	var list string
-	err := strictjson.Object(string(raw), limits, func(name, value string) {
+	var r Record
+	bad := false
+	err := strictjson.ObjectWith(string(raw), limits, list, func(name, value string) {
 		switch name {
-		case "Records":
-			list = value
+		case list:
+			if e.Records == nil && value != null {
+				e.Records = []Record{}
+			}
+			bad = bad || value != null && value[0] != '['
 		case "warmup":
 			e.WarmUp = value == "true"
 		}
+	}, func(name, value string) {
+		bad = !r.set(name, value) || bad
+	}, func() {
+		e.Records = append(e.Records, r)
+		r = Record{}
 	})
-	if err != nil {
-		return Event{}, ErrSyntax
-	}
-	if list == "" || list == null {
-		return e, nil
-	}
-	if e.Records, err = parseRecords(list); err != nil {
+	if err != nil || bad {
 		return Event{}, ErrSyntax
 	}
 	return e, nil
 }
 
-const null = "null"
-
-func parseRecords(list string) ([]Record, error) {
-	records, bad := []Record{}, false
-	var r Record
-	err := strictjson.Objects(list, limits, func(name, value string) {
-		bad = !r.set(name, value) || bad
-	}, func() {
-		records = append(records, r)
-		r = Record{}
-	})
-	if bad {
-		err = ErrSyntax
-	}
-	return records, err
-}
+const (
+	list = "Records"
+	null = "null"
+)
 
 // set reports false for a value of another type than SQS gives.
 func (r *Record) set(name, value string) bool {
