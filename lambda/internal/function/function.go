@@ -30,6 +30,7 @@ type SetUp func(ctx context.Context, r *settings.Reader, log *slog.Logger) (Func
 // Main serves the function and does not return. If the settings are wrong it
 // logs every mistake and ends the process with 1.
 func Main(name string, setUp SetUp) {
+	collectRarely(os.Getenv)
 	r := settings.NewReader(os.Environ())
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: r.LogLevel()}))
 	f, err := setUp(context.Background(), r, log)
