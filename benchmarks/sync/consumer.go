@@ -41,6 +41,9 @@ type flat struct {
 	// first is right after a checkpoint, when PostgreSQL logs a page whole the
 	// first time that it is written; again is when every page has been.
 	first, again float64
+	// floor is the least that so many rows can cost: one update by primary key
+	// with the same time for all, from this process, in turns with again.
+	floor float64
 }
 
 // clock gives times that only move forward, so that every row is written.
@@ -132,15 +135,29 @@ func sqsEvent(t testing.TB, subs []string, at time.Time) json.RawMessage {
 }
 
 // consume has the real consumer record sign-ins, all of which must be. It
-// returns how long the event took.
+// returns how long that took.
 func consume(t testing.TB, f *lambdaruntime.Runtime, subs []string, at time.Time) time.Duration {
 	t.Helper()
-	event := sqsEvent(t, subs, at)
+	return consumeAll(t, f, []json.RawMessage{sqsEvent(t, subs, at)})
+}
+
+// consumeAll is the same of several events, which are there when it begins, as
+// the updates row by row are.
+func consumeAll(t testing.TB, f *lambdaruntime.Runtime, events []json.RawMessage) time.Duration {
+	t.Helper()
+	answers := make([]lambdaruntime.Answer, len(events))
 	began := time.Now()
-	a, err := f.Invoke(t.Context(), event)
+	for i, event := range events {
+		var err error
+		if answers[i], err = f.Invoke(t.Context(), event); err != nil {
+			t.Fatalf("consume: %v", err)
+		}
+	}
 	took := time.Since(began)
-	if err != nil || a.FunctionError != "" || strings.Contains(string(a.Payload), "itemIdentifier") {
-		t.Fatalf("consume: %s, %v", a.Payload, err)
+	for _, a := range answers {
+		if a.FunctionError != "" || strings.Contains(string(a.Payload), "itemIdentifier") {
+			t.Fatalf("consume: %s", a.Payload)
+		}
 	}
 	return took
 }
@@ -200,9 +217,12 @@ func measureConsumer(t testing.TB, name string, d database, n consumerSizes) con
 	for _, users := range n.tables {
 		d.fill(t, filled, users)
 		filled = users
-		first := flatCost(t, f, users, n, time)
+		cost := flat{users: users, first: median(flatCosts(t, f, users, n, time, nil))}
 		d.touch(t, time.next())
-		c.flat = append(c.flat, flat{users, first, flatCost(t, f, users, n, time)})
+		var floor []float64
+		cost.again = median(flatCosts(t, f, users, n, time, func() { floor = append(floor, d.byKey(t, users, min(n.flatBatch, users), time.next())) }))
+		cost.floor = median(floor)
+		c.flat = append(c.flat, cost)
 		if users != n.users {
 			continue
 		}
@@ -299,23 +319,51 @@ const slice = 1000
 // batches is the seconds that an event takes, one of several after another.
 func (c contest) batches(t testing.TB, size int) float64 {
 	t.Helper()
-	var sum time.Duration
-	events := max(1, slice/size)
-	for range events {
-		sum += consume(t, c.f, some(size, c.n.users), c.clock.next())
+	events := make([]json.RawMessage, max(1, slice/size))
+	for i := range events {
+		events[i] = sqsEvent(t, some(size, c.n.users), c.clock.next())
 	}
-	return sum.Seconds() / float64(events)
+	return consumeAll(t, c.f, events).Seconds() / float64(len(events))
 }
 
-// flatCost is microseconds for a message in a table of so many users.
-func flatCost(t testing.TB, f *lambdaruntime.Runtime, users int, n consumerSizes, c *clock) float64 {
+// flatCosts are microseconds for a message in a table of so many users. between,
+// if there is one, runs after each.
+func flatCosts(t testing.TB, f *lambdaruntime.Runtime, users int, n consumerSizes, c *clock, between func()) (costs []float64) {
 	t.Helper()
-	var costs []float64
+	size := min(n.flatBatch, users)
 	for range n.flatRounds {
-		took := consume(t, f, some(min(n.flatBatch, users), users), c.next())
-		costs = append(costs, float64(took.Microseconds())/float64(min(n.flatBatch, users)))
+		took := consume(t, f, some(size, users), c.next())
+		costs = append(costs, float64(took.Microseconds())/float64(size))
+		if between != nil {
+			between()
+		}
 	}
-	return median(costs)
+	return costs
+}
+
+// byKey updates so many random rows of the first users by their primary keys,
+// and returns the microseconds for one.
+func (d database) byKey(t testing.TB, users, size int, at time.Time) float64 {
+	t.Helper()
+	keys := mathrand.Perm(users)[:size]
+	list := make([]string, size)
+	for i, key := range keys {
+		list[i] = fmt.Sprint(1 + key) // ids are given from 1 on, without a gap
+	}
+	update := "UPDATE users SET last_login_at = ? WHERE id IN (" + strings.Join(list, ",") + ")"
+	if d.kind == "postgres" {
+		update = strings.Replace(update, "?", "$1", 1)
+	}
+	began := time.Now()
+	r, err := d.db.ExecContext(t.Context(), update, at)
+	took := time.Since(began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if moved, err := r.RowsAffected(); moved != int64(size) || err != nil {
+		t.Fatalf("by primary key: %d of %d rows, %v", moved, size, err)
+	}
+	return float64(took.Microseconds()) / float64(size)
 }
 
 // flush is what a commit waits for at least: 8 KB written to the servers' disk

@@ -107,7 +107,8 @@ func printConsumer(t testing.TB, n partSizes) (overRowwise string) {
 			}
 		}
 		costs = append(costs, c.costs("after a checkpoint", func(f flat) float64 { return f.first }),
-			c.costs("every page written since", func(f flat) float64 { return f.again }))
+			c.costs("every page written since", func(f flat) float64 { return f.again }),
+			c.costs("one update by primary key", func(f flat) float64 { return f.floor }))
 	}
 	printTable(fmt.Sprintf("The consumer of sign-ins, %d users in the table; the smallest ratio on loopback is %s", n.consumer.users, where), rows)
 	printTable("What a message costs in a larger table", costs)

@@ -115,7 +115,7 @@ func TestConsumer(t *testing.T) {
 					t.Errorf("%+v", b)
 				}
 			}
-			if len(c.flat) != 1 || c.flat[0].users != 1000 || !(c.flat[0].first > 0) || !(c.flat[0].again > 0) || !(c.oneByOne > 0) {
+			if len(c.flat) != 1 || c.flat[0].users != 1000 || !(c.flat[0].first > 0) || !(c.flat[0].again > 0) || !(c.flat[0].floor > 0) || !(c.oneByOne > 0) {
 				t.Errorf("%+v", c)
 			}
 			// The largest batch was of all users.
