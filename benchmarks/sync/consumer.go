@@ -18,21 +18,21 @@ import (
 type consumed struct {
 	database string
 	batches  []batched
-	rowwise  float64   // rows a second
-	oneByOne float64   // the same function with a statement for each message
+	rowwise  float64   // rows a second of the function that does nothing else but row by row
+	strict   float64   // of the updates alone, without a function
 	away     []batched // the same with the database a network away
-	slowRows float64   // row by row, there
+	slowRows float64   // the updates alone, there
 	flat     []flat
 	megabyte int // the largest table with its indexes
 }
 
 // batched is one size of batch.
 type batched struct {
-	size         int
-	rows         float64 // a second
-	ratio        float64 // to row by row, of pairs of slices
-	overOneByOne float64 // ditto, to the function with a statement for each; 0 where it was not run
-	statements   int     // for one batch
+	size       int
+	rows       float64 // a second
+	ratio      float64 // to the function row by row, of pairs of slices; 0 where that was not run
+	strict     float64 // ditto, to the updates alone
+	statements int     // for one batch
 }
 
 // flat is what a message costs in a table of so many users, in microseconds.
@@ -162,21 +162,32 @@ func consumeAll(t testing.TB, f *lambdaruntime.Runtime, events []json.RawMessage
 	return took
 }
 
-// rowwise is an update for each sign-in, prepared once, on one connection, and
+// update is the one for a single sign-in.
+func (d database) update() string {
+	if d.kind == "postgres" {
+		return "UPDATE users SET last_login_at = $1 WHERE cognito_sub = $2 AND (last_login_at IS NULL OR last_login_at < $3)"
+	}
+	return "UPDATE users SET last_login_at = ? WHERE cognito_sub = ? AND (last_login_at IS NULL OR last_login_at < ?)"
+}
+
+// rowwise is a function like the consumer that updates row by row.
+func (d database) rowwise(t testing.TB) *lambdaruntime.Runtime {
+	t.Helper()
+	driver, dsn := d.source(d.addr)
+	return start(t, rowwise, 1, "BARE_DRIVER="+driver, "BARE_DATABASE="+dsn, "BARE_UPDATE="+d.update())
+}
+
+// updates are an update for each sign-in, prepared once, on one connection, and
 // each a transaction: the best that can be done row by row. It runs in this
 // process, so it does not even pay for a function or for reading an event.
-func (d database) rowwise(t testing.TB, db *sql.DB) func(subs []string, at time.Time) time.Duration {
+func (d database) updates(t testing.TB, db *sql.DB) func(subs []string, at time.Time) time.Duration {
 	t.Helper()
-	update := "UPDATE users SET last_login_at = ? WHERE cognito_sub = ? AND (last_login_at IS NULL OR last_login_at < ?)"
-	if d.kind == "postgres" {
-		update = "UPDATE users SET last_login_at = $1 WHERE cognito_sub = $2 AND (last_login_at IS NULL OR last_login_at < $3)"
-	}
 	conn, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	prepared, err := conn.PrepareContext(t.Context(), update)
+	prepared, err := conn.PrepareContext(t.Context(), d.update())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,11 +237,11 @@ func measureConsumer(t testing.TB, name string, d database, n consumerSizes) con
 		if users != n.users {
 			continue
 		}
-		near := contest{f: f, oneByOne: start(t, signins, 1, append(direct, "SSO_MAX_BATCH=1")...), row: d.rowwise(t, d.db), door: door, counted: counted, n: n, clock: time}
-		c.batches, c.rowwise, c.oneByOne = near.run(t)
+		near := contest{f: f, rowwise: d.rowwise(t), updates: d.updates(t, d.db), door: door, counted: counted, n: n, clock: time}
+		c.batches, c.rowwise, c.strict = near.run(t)
 		door.delay.Store(int64(network))
-		far := contest{f: counted, row: d.rowwise(t, d.through(t, door.addr)), door: door, counted: counted, n: n, clock: time}
-		c.away, c.slowRows, _ = far.run(t)
+		far := contest{f: counted, updates: d.updates(t, d.through(t, door.addr)), door: door, counted: counted, n: n, clock: time}
+		c.away, _, c.slowRows = far.run(t)
 		door.delay.Store(0)
 	}
 	c.megabyte = d.size(t) >> 20
@@ -261,25 +272,25 @@ func (d database) size(t testing.TB) int {
 
 // contest is the consumer beside what could be done instead.
 type contest struct {
-	f        *lambdaruntime.Runtime
-	oneByOne *lambdaruntime.Runtime // the same with a statement for each message; nil is none
-	row      func([]string, time.Time) time.Duration
-	door     *proxy                 // before the database
-	counted  *lambdaruntime.Runtime // the consumer through it
-	n        consumerSizes
-	clock    *clock
+	f       *lambdaruntime.Runtime
+	rowwise *lambdaruntime.Runtime // a function that updates row by row; nil is none
+	updates func([]string, time.Time) time.Duration
+	door    *proxy                 // before the database
+	counted *lambdaruntime.Runtime // the consumer through it
+	n       consumerSizes
+	clock   *clock
 }
 
 // run takes batches of every size.
-func (c contest) run(t testing.TB) (list []batched, rowwise, oneByOne float64) {
+func (c contest) run(t testing.TB) (list []batched, rowwise, strict float64) {
 	t.Helper()
-	var rates, ones []float64
+	var rates, stricts []float64
 	for _, size := range batchSizes {
 		b := batched{size: size, statements: statements(t, c.door, c.counted, size, c.n.users, c.clock)}
-		c.pairs(t, &b, &rates, &ones)
+		c.pairs(t, &b, &rates, &stricts)
 		list = append(list, b)
 	}
-	return list, median(rates), median(ones)
+	return list, median(rates), median(stricts)
 }
 
 // statements counts the turns of one batch, on a connection that is there.
@@ -292,23 +303,23 @@ func statements(t testing.TB, door *proxy, f *lambdaruntime.Runtime, size, users
 }
 
 // pairs are a batch and the others, in turns.
-func (c contest) pairs(t testing.TB, b *batched, rates, ones *[]float64) {
+func (c contest) pairs(t testing.TB, b *batched, rates, stricts *[]float64) {
 	t.Helper()
-	var batch, ratios, overOnes []float64
+	var batch, ratios, overStrict []float64
 	for range c.n.pairs {
 		perBatch := c.batches(t, b.size) / float64(b.size)
-		perRow := c.row(some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
-		batch, ratios = append(batch, 1/perBatch), append(ratios, perRow/perBatch)
-		*rates = append(*rates, 1/perRow)
-		if c.oneByOne == nil {
+		alone := c.updates(some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
+		batch, overStrict = append(batch, 1/perBatch), append(overStrict, alone/perBatch)
+		*stricts = append(*stricts, 1/alone)
+		if c.rowwise == nil {
 			continue
 		}
-		perOne := consume(t, c.oneByOne, some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
-		overOnes, *ones = append(overOnes, perOne/perBatch), append(*ones, 1/perOne)
+		perRow := consume(t, c.rowwise, some(c.n.rowwise, c.n.users), c.clock.next()).Seconds() / float64(c.n.rowwise)
+		ratios, *rates = append(ratios, perRow/perBatch), append(*rates, 1/perRow)
 	}
-	b.rows, b.ratio = median(batch), median(ratios)
-	if c.oneByOne != nil {
-		b.overOneByOne = median(overOnes)
+	b.rows, b.strict = median(batch), median(overStrict)
+	if c.rowwise != nil {
+		b.ratio = median(ratios)
 	}
 }
 

@@ -112,16 +112,20 @@ func connect(t testing.TB, driver, dsn string, dialect migrate.Dialect) *sql.DB 
 // through is a way into it by a proxy.
 func (d database) through(t testing.TB, addr string) *sql.DB {
 	t.Helper()
-	driver, dsn := "pgx", "postgres://"+d.user+"@"+addr+"/"+d.name+"?sslmode=disable"
-	if d.kind == "mysql" {
-		driver, dsn = "mysql", d.user+":"+password+"@tcp("+addr+")/"+d.name
-	}
-	db, err := sql.Open(driver, dsn)
+	db, err := sql.Open(d.source(addr))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+// source is what sql.Open asks for.
+func (d database) source(addr string) (driver, dsn string) {
+	if d.kind == "mysql" {
+		return "mysql", d.user + ":" + password + "@tcp(" + addr + ")/" + d.name
+	}
+	return "pgx", "postgres://" + d.user + "@" + addr + "/" + d.name + "?sslmode=disable"
 }
 
 func (d database) exec(t testing.TB, statement string, args ...any) {

@@ -25,6 +25,7 @@ const (
 	hello    = module + "/benchmarks/sync/bare/hello"
 	calls    = module + "/benchmarks/sync/bare/calls"
 	blocking = module + "/benchmarks/sync/bare/blocking"
+	rowwise  = module + "/benchmarks/sync/bare/rowwise"
 )
 
 // programs are built once for each process, where they are first needed.

@@ -111,11 +111,11 @@ func TestConsumer(t *testing.T) {
 				t.Fatalf("%+v", c)
 			}
 			for _, b := range c.batches {
-				if b.statements != 1 || !(b.rows > 0) || !(b.ratio > 0) || !(b.overOneByOne > 0) {
+				if b.statements != 1 || !(b.rows > 0) || !(b.ratio > 0) || !(b.strict > 0) {
 					t.Errorf("%+v", b)
 				}
 			}
-			if len(c.flat) != 1 || c.flat[0].users != 1000 || !(c.flat[0].first > 0) || !(c.flat[0].again > 0) || !(c.flat[0].floor > 0) || !(c.oneByOne > 0) {
+			if len(c.flat) != 1 || c.flat[0].users != 1000 || !(c.flat[0].first > 0) || !(c.flat[0].again > 0) || !(c.flat[0].floor > 0) || !(c.rowwise > 0) || !(c.strict > 0) || !(c.slowRows > 0) {
 				t.Errorf("%+v", c)
 			}
 			// The largest batch was of all users.
