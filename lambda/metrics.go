@@ -21,8 +21,8 @@ import (
 //	                   the row
 //	AttributesWritten, AttributeFailures
 //	                   those two again: writes of the userId attribute
-//	SignInsLost        PostConfirmation and PostAuthentication: sign-ins that
-//	                   could not be queued
+//	SignInsLost        those two and PostAuthentication: sign-ins that could
+//	                   not be queued
 //	Degraded, Healed, FromStore, Mismatches
 //	                   PreTokenGeneration: see [Result]
 //
@@ -70,10 +70,8 @@ func (r Result) metrics(trigger string) []emf.Metric {
 		counted("FromStore", r.FromStore)
 		counted("Mismatches", r.Mismatch)
 	}
-	if confirmation || trigger == triggerSignIn {
-		counted("SignInsLost", r.SignInLost)
-	}
 	if tokens || confirmation || trigger == triggerSignIn {
+		counted("SignInsLost", r.SignInLost)
 		count("Retries", r.Retries)
 	}
 	return out

@@ -36,8 +36,9 @@ type Result struct {
 	// SignInLost: a sign-in could not be queued. It may have been recorded by an
 	// earlier attempt of the same trigger, of which this one does not know.
 	SignInLost bool
-	// Retries counts the calls of AWS after the first try, as the SDK makes
-	// them. How often Cognito called the trigger before is not known to it.
+	// Retries counts the calls of AWS after the first try: of Cognito and the
+	// queue as the SDK makes them, of sso-dbsync as the store does (see
+	// [CountRetry]). How often Cognito called the trigger before is not known.
 	Retries int
 }
 

@@ -9,10 +9,19 @@ import (
 
 type retriesKey struct{}
 
-// withRetries counts the retries of AWS calls that are made with the context.
+// withRetries counts the retries of calls that are made with the context.
 func withRetries(ctx context.Context) (context.Context, *atomic.Int64) {
 	n := new(atomic.Int64)
 	return context.WithValue(ctx, retriesKey{}, n), n
+}
+
+// CountRetry adds one to the [Result.Retries] of the event that ctx is of, for a
+// store that makes its calls again by itself: remote.Config.OnRetry calls it.
+// Without an event it does nothing.
+func CountRetry(ctx context.Context) {
+	if all, ok := ctx.Value(retriesKey{}).(*atomic.Int64); ok {
+		all.Add(1)
+	}
 }
 
 // tries counts how often one AWS call is sent.

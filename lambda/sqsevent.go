@@ -86,8 +86,9 @@ type SignInsResult struct {
 	Poison int
 	// Failed messages come again: the store was not there, or time was over.
 	Failed int
-	// Statements that the store was asked for, with Retries, those after the
-	// first try.
+	// Statements is how often the store was asked to record a batch, with
+	// Retries, those after the first try. What the store asks beside it, as for
+	// who is unknown, is not counted.
 	Statements, Retries int
 	// Lag is how long ago the oldest message was sent; 0 if none says.
 	Lag      time.Duration

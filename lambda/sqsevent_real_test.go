@@ -115,6 +115,23 @@ func drain(t *testing.T, p *realtest.Poller) (received int) {
 	return int(sum.Load())
 }
 
+// empty polls until the queue has nothing left, in flight neither.
+func empty(t *testing.T, p *realtest.Poller) (received int) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		r, err := p.Poll(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		received += r.Received
+		if waiting, inFlight, _ := p.Queue.Counts(t); waiting+inFlight == 0 {
+			return received
+		}
+	}
+	t.Fatalf("the queue is not empty, after %d messages", received)
+	return 0
+}
+
 func wantQueueEmpty(t *testing.T, q *realtest.Queue, dead int) {
 	t.Helper()
 	if w, f, d := q.Counts(t); w != 0 || f != 0 || d != dead {
@@ -185,12 +202,14 @@ func TestQueueDuplicatesAndDisorder(t *testing.T) {
 func TestQueuePoison(t *testing.T) {
 	t.Parallel()
 	eachTable(t, func(t *testing.T, s users.Store) {
-		q := realtest.SQS(t).Queue(t, realtest.QueueConfig{MaxReceives: 3})
+		q := realtest.SQS(t).Queue(t, realtest.QueueConfig{MaxReceives: 5})
 		at := time.Now().UTC().Truncate(time.Second)
 		poison := []string{"not JSON", `{"v":9}`, signInBody(2, at.Add(time.Hour))}
 		q.Send(t, append(slices.Clone(poison), signInBody(1, at), signInBody(9999, at))...)
-		if n := drain(t, consume(t, q, s)); n != 2+3*len(poison) {
-			t.Errorf("%d received, want the good ones once and the others three times", n)
+		// Where the machine is slow a good one may come again, but not so often
+		// that it dies.
+		if n := drain(t, consume(t, q, s)); n < 2+5*len(poison) {
+			t.Errorf("%d received, want the good ones once and the others five times", n)
 		}
 		wantLogins(t, s, map[string]time.Time{subOf(1): at})
 		wantQueueEmpty(t, q, len(poison))
@@ -238,7 +257,7 @@ func TestQueueConsumerDiesBeforeTheDelete(t *testing.T) {
 	t.Parallel()
 	errCrash := errors.New("crash")
 	eachTable(t, func(t *testing.T, s users.Store) {
-		q := realtest.SQS(t).Queue(t, realtest.QueueConfig{MaxReceives: 20})
+		q := realtest.SQS(t).Queue(t, realtest.QueueConfig{MaxReceives: 20, VisibilityTimeout: 10 * time.Second})
 		bodies, last := signInsOf(50, 3)
 		q.Send(t, bodies...)
 		p := consume(t, q, s)
@@ -248,7 +267,7 @@ func TestQueueConsumerDiesBeforeTheDelete(t *testing.T) {
 		}
 		wantLogins(t, s, last) // the database is done, the queue is not
 		p.BeforeDelete = nil
-		if n := drain(t, p); n != 100 {
+		if n := empty(t, p); n < 100 { // more where the machine is slow
 			t.Errorf("%d came again, want all", n)
 		}
 		wantLogins(t, s, last)

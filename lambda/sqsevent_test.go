@@ -304,8 +304,9 @@ func TestSignInsHandlerFailsByStatement(t *testing.T) {
 func TestSignInsHandlerFindsWhatTheStoreRefuses(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
-		"error": func() error { return errors.New("invalid byte sequence") },
-		"panic": func() error { panic("34c84488") },
+		"error":   func() error { return errors.New("invalid byte sequence") },
+		"a CHECK": func() error { return fmt.Errorf("constraint early: %w", users.ErrInvalid) },
+		"panic":   func() error { panic("34c84488") },
 	} {
 		for _, at := range [][]int{{0}, {999}, {437}, {1, 500, 501}} {
 			t.Run(fmt.Sprint(name, at), func(t *testing.T) {

@@ -109,7 +109,9 @@ type Store interface {
 	Ensure(ctx context.Context, id Identity) (Result, error)
 	// IDBySub returns the row id of a sub, or ErrNotFound.
 	IDBySub(ctx context.Context, sub string) (string, error)
-	// RecordSignIns moves last logins forward, never back.
+	// RecordSignIns moves last logins forward, never back. ErrInvalid says that
+	// the table refuses the values of some of the batch, as by a CHECK of the
+	// organisation's: by themselves the others can be recorded.
 	RecordSignIns(ctx context.Context, batch []SignIn) (SignInReport, error)
 	// Get returns the row with this primary key, or ErrNotFound.
 	Get(ctx context.Context, id string) (User, error)

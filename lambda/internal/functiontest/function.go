@@ -68,10 +68,16 @@ type Function struct {
 // into the environment, and env, until the test ends.
 func Start(t testing.TB, folder string, env ...string) *Function {
 	t.Helper()
+	return Run(t, Build(t, folder), env...)
+}
+
+// Run is Start of a binary that is there already.
+func Run(t testing.TB, binary string, env ...string) *Function {
+	t.Helper()
 	f := &Function{}
 	var err error
 	f.Runtime, err = lambdaruntime.Start(lambdaruntime.Config{
-		Command: []string{Build(t, folder)}, Output: &f.log, Timeout: 20 * time.Second, InitTimeout: 30 * time.Second,
+		Command: []string{binary}, Output: &f.log, Timeout: 20 * time.Second, InitTimeout: 30 * time.Second,
 		Env: append([]string{"AWS_REGION=ap-northeast-2", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local"}, env...),
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/ssu-itsupport/cognito-sso/lambda"
 	"github.com/ssu-itsupport/cognito-sso/lambda/internal/database"
 	"github.com/ssu-itsupport/cognito-sso/lambda/internal/settings"
 	"github.com/ssu-itsupport/cognito-sso/lambda/users/remote"
@@ -32,6 +33,7 @@ func openRemote(s settings.Store, cfg aws.Config, log *slog.Logger) (database.St
 	// The store tries again by itself, within the time of its caller.
 	api := awslambda.NewFromConfig(cfg, func(o *awslambda.Options) { o.RetryMaxAttempts = 1 })
 	return remote.New(api, remote.Config{Function: s.Function, OnRetry: func(ctx context.Context, code string) {
+		lambda.CountRetry(ctx)
 		log.WarnContext(ctx, "sso-dbsync is asked again", "code", code)
 	}})
 }

@@ -163,9 +163,10 @@ func TestServerRestarts(t *testing.T) {
 	// A server that stands still: each call ends with its context, or by its
 	// own bounds.
 	bounded := target(t, dsn)
-	bounded.StatementTimeout, bounded.ConnectTimeout = 100*time.Millisecond, 200*time.Millisecond
+	bounded.StatementTimeout, bounded.ConnectTimeout = time.Second, time.Second
 	b := open(t, mysql.Config{Conn: bounded})
-	ensure(t, b, kakao("a", 1))
+	works := func() bool { _, err := b.Ensure(t.Context(), kakao("a", 1)); return err == nil }
+	within(t, time.Minute, "an answer in time", works) // the machine may be busy
 	server.Pause()
 	defer server.Resume()
 	// A stopped process may run on for a moment.
@@ -177,7 +178,7 @@ func TestServerRestarts(t *testing.T) {
 	})
 	for name, s := range map[string]users.Store{"by its context": s, "by itself": b} {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if name == "by its context" {
 			ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
 		}
@@ -185,13 +186,13 @@ func TestServerRestarts(t *testing.T) {
 			t.Errorf("%s: Ensure: %v, want ErrUnavailable", name, err)
 		}
 		cancel()
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("%s: Ensure took %v", name, took)
 		}
 	}
 	server.Resume()
 	ensure(t, s, kakao("a", 1))
-	ensure(t, b, kakao("a", 1))
+	within(t, time.Minute, "an answer in time", works)
 }
 
 func TestUnreachable(t *testing.T) {
@@ -241,7 +242,7 @@ func TestClosed(t *testing.T) {
 // server soon after; the next one works.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	f := setUp(t, starter+";"+moves, table.Config{}, func(cfg *mysql.Config) { cfg.Conn.StatementTimeout = time.Second })
+	f := setUp(t, starter+";"+moves, table.Config{}, func(cfg *mysql.Config) { cfg.Conn.StatementTimeout = 3 * time.Second })
 	if _, err := f.AddLegacy(t.Context(), "Kakao", "1"); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +262,7 @@ func TestTimeouts(t *testing.T) {
 	if got, err := f.Ensure(ctx, kakao("a", 1)); !errors.Is(err, users.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Ensure = %+v, %v, want ErrUnavailable", got, err)
 	}
-	within(t, 10*time.Second, "the statement has ended in the server", func() bool {
+	within(t, 30*time.Second, "the statement has ended in the server", func() bool {
 		return scalar(t, f.db, "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'INSERT%'") == "0"
 	})
 	// Without an end of its own the call has one all the same.

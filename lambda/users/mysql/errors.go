@@ -59,7 +59,8 @@ var (
 	}
 	// out of range, too long, not in the column's character set
 	errorsValue = []uint16{1264, 1366, 1406, 1977, 3854, 3988}
-	// what an email or a name can run into: those, and a CHECK
+	// what an email, a name or one sign-in of a batch can run into: those, and
+	// a CHECK
 	errorsWords = append([]uint16{3819, 4025}, errorsValue...)
 	// too many connections, shutdown, killed, statement timeout, full, …
 	errorsUnavailable = []uint16{

@@ -76,3 +76,24 @@ func TestSignInsBeyondTheColumn(t *testing.T) {
 		t.Errorf("RecordSignIns = %+v, %v", report, err)
 	}
 }
+
+// What the table refuses of one person's is not called a fault of the table: so
+// the consumer looks for whose it is, and the others do not follow it into the
+// dead-letter queue.
+func TestOneOfABatchIsRefused(t *testing.T) {
+	t.Parallel()
+	f := setUp(t, starter+";"+moves+"; ALTER TABLE users ADD CONSTRAINT early CHECK (cognito_sub <> 'secret-sub' OR last_login_at IS NULL)", table.Config{})
+	for _, sub := range []string{"secret-sub", "b"} {
+		ensure(t, f, users.Identity{Sub: sub})
+	}
+	one, other := users.SignIn{Sub: "secret-sub", At: entered}, users.SignIn{Sub: "b", At: entered}
+	for _, batch := range [][]users.SignIn{{one, other}, {one}} {
+		report, err := f.RecordSignIns(t.Context(), batch)
+		if !errors.Is(err, users.ErrInvalid) || errors.Is(err, users.ErrSchema) || report.Updated != 0 || strings.Contains(err.Error(), "secret") {
+			t.Errorf("RecordSignIns = %+v, %v", report, err)
+		}
+	}
+	if report, err := f.RecordSignIns(t.Context(), []users.SignIn{other}); err != nil || report.Updated != 1 {
+		t.Errorf("RecordSignIns = %+v, %v", report, err)
+	}
+}

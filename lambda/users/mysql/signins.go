@@ -68,6 +68,9 @@ func (s *Store) record(ctx context.Context, c *link, l *layout, latest []users.S
 		return report, err
 	}
 	updated, _, err := c.exec(ctx, c, l.moveForward(batch))
+	if is(err, errorsWords) { // not the table's fault: the caller may find out whose value it is
+		return report, fmt.Errorf("%w: %w", users.ErrInvalid, scrub(err))
+	}
 	if err != nil {
 		return report, err
 	}

@@ -112,14 +112,15 @@ func TestServerStandsStill(t *testing.T) {
 	dsn := server.Database(t)
 	connectTo(t, dsn, plainTable)
 	cfg := config(t, dsn, table.Config{})
-	cfg.Conn.ConnectTimeout, cfg.Conn.StatementTimeout = 400*time.Millisecond, 100*time.Millisecond
+	cfg.Conn.ConnectTimeout, cfg.Conn.StatementTimeout = 2*time.Second, time.Second
 	s := open(t, cfg)
-	ensure(t, s, student, users.Created)
+	works := func() bool { _, err := s.Ensure(t.Context(), student); return err == nil }
+	until(t, "an answer in time", works) // the machine may be busy
 	server.Pause()
 	begin := time.Now()
 	_, err := s.Ensure(t.Context(), again)
 	wantError(t, err, users.ErrUnavailable)
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 15*time.Second {
 		t.Errorf("it took %v to give up", took)
 	}
 	server.Resume()
@@ -153,9 +154,11 @@ func (db database) running(t *testing.T) bool {
 
 func TestStatementTimeout(t *testing.T) {
 	t.Parallel()
-	db, s := blocked(t, func(c *postgres.Config) { c.Conn.StatementTimeout = 200 * time.Millisecond })
+	db, s := blocked(t, func(c *postgres.Config) { c.Conn.StatementTimeout = 2 * time.Second })
 	look := db.watch(t)
-	_, err := s.Ensure(t.Context(), student)
+	_, err := s.IDBySub(t.Context(), "nobody") // connects: that is not what is timed here
+	wantError(t, err, users.ErrNotFound)
+	_, err = s.Ensure(t.Context(), student)
 	wantError(t, err, users.ErrUnavailable)
 	if !strings.Contains(err.Error(), "57014") {
 		t.Errorf("not the server's own timeout: %v", err)
@@ -179,7 +182,7 @@ func TestContextEndsStatement(t *testing.T) {
 			db, s := blocked(t, func(c *postgres.Config) {
 				c.Conn.StatementTimeout = 20 * time.Second
 				if lost { // nobody can cancel it: its own timeout must
-					c.Conn.StatementTimeout = 2 * time.Second
+					c.Conn.StatementTimeout = 4 * time.Second
 				}
 				w.use(c)
 			})
@@ -194,7 +197,7 @@ func TestContextEndsStatement(t *testing.T) {
 			_, err := s.Ensure(ctx, student)
 			wantError(t, err, users.ErrUnavailable)
 			wantError(t, err, context.DeadlineExceeded)
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			until(t, "the statement ends on the server", func() bool { return !look.running(t) })
@@ -221,7 +224,7 @@ func TestConnectionLostInFreeze(t *testing.T) {
 	ensure(t, s, student, users.Created)
 	w.sink() // swallows what the old connection sends
 	frozen.Store(int64(time.Hour))
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // far less than StatementTimeout
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // far less than StatementTimeout
 	defer cancel()
 	if _, err := s.Ensure(ctx, student); err != nil {
 		t.Errorf("Ensure: %v", err)
@@ -238,12 +241,12 @@ func TestConnectionLostWithoutAWord(t *testing.T) {
 	db := newDatabase(t, plainTable)
 	var w wire
 	cfg := config(t, db.dsn, table.Config{})
-	cfg.Conn.StatementTimeout = 300 * time.Millisecond
+	cfg.Conn.StatementTimeout = 2 * time.Second
 	w.use(&cfg)
 	s := open(t, cfg)
 	ensure(t, s, student, users.Created)
 	w.sink()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := s.Ensure(ctx, student); err != nil {
 		t.Errorf("Ensure: %v", err)

@@ -83,6 +83,16 @@ func fail(ctx context.Context, op string, err error) error {
 	return fmt.Errorf("postgres: %s: %w: %w", op, users.ErrUnavailable, err)
 }
 
+// failBatch is fail for a batch: what some value of it runs into is not a fault
+// of the table, and the caller may find out whose value it is.
+func failBatch(ctx context.Context, op string, err error) error {
+	var e *pgconn.PgError
+	if refusedValue(err) && ctx.Err() == nil && errors.As(err, &e) {
+		return fmt.Errorf("postgres: %s: %w: %s", op, users.ErrInvalid, describe(e))
+	}
+	return fail(ctx, op, err)
+}
+
 // failState keeps the PgError itself out of the result: its message and detail
 // quote values, which are people's.
 func failState(op string, e *pgconn.PgError) error {

@@ -53,7 +53,7 @@ func (s *Store) RecordSignIns(ctx context.Context, batch []users.SignIn) (users.
 	slices.SortFunc(latest, func(a, b users.SignIn) int { return strings.Compare(a.Sub, b.Sub) })
 	report, err := s.record(ctx, latest)
 	if err != nil {
-		return users.SignInReport{}, fail(ctx, op, err)
+		return users.SignInReport{}, failBatch(ctx, op, err)
 	}
 	return report, nil
 }

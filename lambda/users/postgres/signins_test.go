@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -54,6 +55,27 @@ func TestUnknownBesideTwice(t *testing.T) {
 	s := open(t, config(t, db.dsn, table.Config{}))
 	report, err := s.RecordSignIns(t.Context(), []users.SignIn{{Sub: "nobody", At: cfgTime}, {Sub: "b", At: cfgTime}, {Sub: "a", At: cfgTime}})
 	if err != nil || report.Updated != 3 || !slices.Equal(report.Unknown, []string{"nobody"}) {
+		t.Errorf("RecordSignIns = %+v, %v", report, err)
+	}
+}
+
+// What the table refuses of one person's is not called a fault of the table: so
+// the consumer looks for whose it is, and the others do not follow it into the
+// dead-letter queue.
+func TestOneOfABatchIsRefused(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, plainTable, "ALTER TABLE users ADD CHECK (cognito_sub <> 'first-sub' OR last_login_at IS NULL)",
+		"INSERT INTO users (cognito_sub) VALUES ('first-sub'), ('b')")
+	s := open(t, config(t, db.dsn, table.Config{}))
+	one, other := users.SignIn{Sub: student.Sub, At: cfgTime}, users.SignIn{Sub: "b", At: cfgTime}
+	for _, batch := range [][]users.SignIn{{one, other}, {one}} {
+		report, err := s.RecordSignIns(t.Context(), batch)
+		if !errors.Is(err, users.ErrInvalid) || errors.Is(err, users.ErrSchema) || report.Updated != 0 {
+			t.Errorf("RecordSignIns = %+v, %v", report, err)
+		}
+		wantSilent(t, err)
+	}
+	if report, err := s.RecordSignIns(t.Context(), []users.SignIn{other}); err != nil || report.Updated != 1 {
 		t.Errorf("RecordSignIns = %+v, %v", report, err)
 	}
 }

@@ -67,7 +67,7 @@ func (c *wired) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	if c.cut.Load() > 0 && c.cut.Add(-1) == 0 {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, net.ErrClosed
 	}
 	c.mu.Lock()

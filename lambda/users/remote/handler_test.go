@@ -156,7 +156,7 @@ func TestHandlerReports(t *testing.T) {
 		c.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 		c.OnCall = func(call remote.Call) { calls = append(calls, call) }
 	})
-	s := newStore(t, &loop{handler: h, timeout: time.Minute})
+	s := newStore(t, &loop{handler: h, timeout: time.Minute}, patient)
 	native := hana
 	native.Provider, native.Subject = "", ""
 	_, _ = s.Ensure(t.Context(), hana)

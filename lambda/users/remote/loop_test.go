@@ -86,9 +86,9 @@ func newStore(t testing.TB, api remote.Invoker, change ...func(*remote.Config)) 
 // looped is a store over a handler over a store.
 func looped(t testing.TB, behind users.Store, change ...func(*remote.Config)) *remote.Store {
 	t.Helper()
-	l := &loop{handler: newHandler(t, behind), timeout: 10 * time.Second}
+	l := &loop{handler: newHandler(t, behind), timeout: 20 * time.Second}
 	t.Cleanup(l.running.Wait)
-	return newStore(t, l, change...)
+	return newStore(t, l, append([]func(*remote.Config){patient}, change...)...)
 }
 
 // tabled adds and deletes rows past the store, as the suite needs.
@@ -121,7 +121,7 @@ func (s tabled) Delete(ctx context.Context, id string) error {
 func openTable(t testing.TB) (path string, store *sqlite.Store, db *sql.DB) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "users.db")
-	store, err := sqlite.Open(t.Context(), path, sqlite.Config{})
+	store, err := sqlite.Open(t.Context(), path, sqlite.Config{BusyTimeout: 15 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

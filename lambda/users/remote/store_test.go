@@ -418,7 +418,7 @@ func TestSizes(t *testing.T) {
 			}
 			return r, nil
 		}}
-		s := newStore(t, count(&loop{handler: newHandler(t, store), timeout: time.Minute}))
+		s := newStore(t, count(&loop{handler: newHandler(t, store), timeout: time.Minute}), patient)
 		var batch []users.SignIn
 		for n := range 2500 {
 			batch = append(batch, users.SignIn{Sub: sub(n), At: time.Unix(int64(n), 123456789)})
@@ -444,7 +444,7 @@ func TestSizes(t *testing.T) {
 				from, _ := slices.BinarySearchFunc(table, after+"\x00", func(u users.User, id string) int { return strings.Compare(u.ID, id) })
 				return table[from:min(len(table), from+limit)], nil
 			}}
-			s := newStore(t, count(&loop{handler: newHandler(t, store), timeout: time.Minute}))
+			s := newStore(t, count(&loop{handler: newHandler(t, store), timeout: time.Minute}), patient)
 			got, err := s.Page(t.Context(), "", users.MaxPage)
 			if err != nil || !reflect.DeepEqual(got, table) || calls != row.calls {
 				t.Errorf("%d rows in %d calls, %v", len(got), calls, err)

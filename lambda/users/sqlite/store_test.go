@@ -62,6 +62,9 @@ func openDB(t *testing.T, path string) *sql.DB {
 
 func open(t *testing.T, path string, cfg sqlite.Config) *sqlite.Store {
 	t.Helper()
+	if cfg.BusyTimeout == 0 {
+		cfg.BusyTimeout = 30 * time.Second // the machine may be busy
+	}
 	s, err := sqlite.Open(t.Context(), path, cfg)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
