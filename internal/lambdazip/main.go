@@ -2,7 +2,7 @@
 // provided.al2023, on arm64 and x86-64, and packs each into an archive as
 // Lambda takes it. The same code makes the same archives, bit by bit.
 //
-//	go run ./internal/lambdazip [-out dist] [-ca dist/global-bundle.pem]
+//	go run ./internal/lambdazip [-out dist] [-ca dist/global-bundle.pem] [-machine arm64]
 //
 // An archive holds the program, named bootstrap, and, if the file of -ca is
 // there, the authorities of RDS as global-bundle.pem (see internal/rdsca).
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -29,7 +30,14 @@ var (
 func main() {
 	out := flag.String("out", "dist", "folder for the archives")
 	ca := flag.String("ca", filepath.Join("dist", bundleName), "authorities of RDS, if there")
+	machine := flag.String("machine", "", "arm64 or amd64; both if it is not said")
 	flag.Parse()
+	if slices.Contains(machines, *machine) {
+		machines = []string{*machine}
+	} else if *machine != "" {
+		fmt.Fprintln(os.Stderr, "lambdazip: -machine is arm64 or amd64")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, *out, *ca, os.Stdout); err != nil {

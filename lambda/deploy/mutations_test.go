@@ -134,7 +134,13 @@ var mistakes = []mutation{
 	{"sign-in by password", push("client", "Client", "ExplicitAuthFlows", "ALLOW_USER_PASSWORD_AUTH"), []string{"client-flows"}},
 	{"the scope that changes attributes", push("client", "Client", "AllowedOAuthScopes", "aws.cognito.signin.user.admin"), []string{"client-flows"}},
 	{"tokens that cannot be revoked", put("client", "Client", "EnableTokenRevocation", false), []string{"client-flows"}},
+	{"refresh tokens of apps without a secret that live on", drop("client", "Client", "RefreshTokenRotation"), []string{"client-flows"}},
+	{"rotation beside the flow that Cognito refuses with it", put("client", "Client", "ExplicitAuthFlows", []any{"ALLOW_REFRESH_TOKEN_AUTH"}), []string{"client-flows"}},
+	{"no list of flows, so Cognito's own", drop("client", "Client", "ExplicitAuthFlows"), []string{"client-flows"}},
 	{"no branding", remove("client", "Branding"), []string{"login-page"}},
+	{"a branding for some apps only", func(set template.Set) {
+		at(set, "client", "Resources", "Branding")["Condition"] = "HasSecret"
+	}, []string{"login-page"}},
 	{"the classic page with a branding", put("identity", "Domain", "ManagedLoginVersion", 1), []string{"login-page"}},
 	{"the old token trigger on every plan", func(set template.Set) {
 		at(set, "identity", "Resources", "UserPool", "Properties", "LambdaConfig", "PreTokenGenerationConfig")["LambdaVersion"] = "V1_0"
@@ -204,6 +210,10 @@ var mistakes = []mutation{
 	{"no warm-up", remove("functions", "DbsyncWarmUp"), []string{policy.Evaluates}}, // its permission names it
 	{"a warm-up that nobody may send", remove("functions", "DbsyncWarmUpPermission"), []string{"warm-up"}},
 	{"a warm-up that is off", put("functions", "SigninsWarmUp", "State", "DISABLED"), []string{"warm-up"}},
+	{"a warm-up once a month", put("functions", "DbsyncWarmUp", "ScheduleExpression", "rate(30 days)"), []string{"warm-up"}},
+	{"as many sign-ups at once as there are people", drop("functions", "Dbsync", "ReservedConcurrentExecutions"), []string{"connections"}},
+	{"the same with nat", drop("functions", "Trigger", "ReservedConcurrentExecutions"), []string{"connections"}},
+	{"as many readers of the queue as Lambda likes", drop("functions", "SigninsSource", "ScalingConfig"), []string{"connections"}},
 	{"nobody hears of dead letters", remove("monitoring", "DeadLetters"), []string{"alarms"}},
 	{"an alarm that tells nobody", drop("monitoring", "Healed", "AlarmActions"), []string{"alarms"}},
 	{"another machine", put("functions", "Dbsync", "Architectures", []any{"x86_64"}), []string{"function-code"}},
@@ -238,6 +248,22 @@ var mistakes = []mutation{
 	{"an endpoint of cognito-idp", func(set template.Set) {
 		properties(set, "network", "SecretsManagerEndpoint")["ServiceName"] = template.Object{"Fn::Sub": "com.amazonaws.${AWS::Region}.cognito-idp"}
 	}, []string{"no-cognito-endpoint", "reach-services"}},
+	{"an endpoint for everything of Secrets Manager", drop("network", "SecretsManagerEndpoint", "PolicyDocument"), []string{"endpoint-closed"}},
+	{"an endpoint for every account's secrets", func(set template.Set) {
+		list, _ := at(set, "network", "Resources", "SecretsManagerEndpoint", "Properties", "PolicyDocument")["Statement"].([]any)
+		delete(list[0].(template.Object), "Condition")
+	}, []string{"endpoint-closed"}},
+	{"an endpoint under a name that no function asks for", put("network", "SecretsManagerEndpoint", "PrivateDnsEnabled", false), []string{"endpoint-closed"}},
+	{"a network without names for endpoints", drop("network", "Vpc", "EnableDnsHostnames"), []string{"endpoint-closed"}},
+	{"a peering that the other account cannot accept", drop("network", "Peering", "PeerRoleArn"), []string{"other-account"}},
+	{"a peering asked of this account", drop("network", "Peering", "PeerOwnerId"), []string{"other-account"}},
+	{"a rule for a group of an account that is not named", drop("database", "FromSignins", "SourceSecurityGroupOwnerId"), []string{"other-account"}},
+	{"a peering accepted for any network", func(set template.Set) {
+		policies, _ := properties(set, "peer-role", "PeerRole")["Policies"].([]any)
+		document := policies[0].(template.Object)["PolicyDocument"].(template.Object)
+		list, _ := document["Statement"].([]any)
+		delete(list[1].(template.Object), "Condition")
+	}, []string{"other-account"}},
 	{"overlapping networks", func(set template.Set) {
 		at(set, "main", "Parameters", "VpcCidr")["Default"] = "10.20.0.0/24"
 	}, []string{"networks-apart"}},

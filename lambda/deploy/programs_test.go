@@ -1,10 +1,14 @@
 package deploy_test
 
 import (
+	"archive/zip"
 	"fmt"
+	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,13 +24,15 @@ func TestProgramsStart(t *testing.T) {
 
 const warmup = `{"warmup":true}`
 
-// start runs every function of every variant with the environment that the
-// template sets. Added is only what Lambda itself adds or the archive holds:
-// the authorities of RDS are not in the repository, and AWS is not here.
+// start runs every function of every variant, out of the archive, with the
+// environment that the template sets. Added is only what Lambda itself adds or
+// the archive holds: the authorities of RDS are not in the repository, and AWS
+// is not here.
 func start(t *testing.T, c *counts) {
+	programs := unpacked(t)
 	for _, f := range environments(t) {
 		t.Run(f.variant+"/"+f.program, func(t *testing.T) {
-			running := functiontest.Start(t, "./"+folder(f.program), append(f.env, archive(f.env)...)...)
+			running := functiontest.Run(t, programs[f.program], append(f.env, archive(f.env)...)...)
 			a, err := running.Invoke(t.Context(), []byte(warmup))
 			if err != nil || a.FunctionError != "" {
 				c.wrong(t, "it does not start: %s, %v\n%s", a.Payload, err, running.Log())
@@ -35,6 +41,59 @@ func start(t *testing.T, c *counts) {
 				c.wrong(t, "it complains: %s", log)
 			}
 		})
+	}
+}
+
+// unpacked are the programs out of archives that make lambdas makes, for this
+// machine; where Lambda's would not run, the same programs built for it.
+func unpacked(t *testing.T) map[string]string {
+	t.Helper()
+	out, dir := map[string]string{}, t.TempDir()
+	if runtime.GOOS != "linux" {
+		for _, p := range programs {
+			out[p] = functiontest.Build(t, "./"+folder(p))
+		}
+		return out
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./internal/lambdazip", "-out", dir, "-machine", runtime.GOARCH) //nolint:gosec // our own
+	cmd.Dir = filepath.Join("..", "..")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("lambdazip: %v\n%s", err, said)
+	}
+	for _, p := range programs {
+		out[p] = filepath.Join(dir, p)
+		bootstrap(t, filepath.Join(dir, "sso-"+p+"-"+runtime.GOARCH+".zip"), out[p])
+	}
+	return out
+}
+
+// bootstrap writes the program of an archive, with the rights that it has there.
+func bootstrap(t *testing.T, archive, path string) {
+	t.Helper()
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = z.Close() }()
+	program, err := z.Open("bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := program.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(program)
+	if err == nil {
+		err = os.WriteFile(path+".written", content, info.Mode())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A copy that another process wrote: a child that some test starts meanwhile
+	// may have this one's file open still, and then Linux does not run it.
+	if said, err := exec.CommandContext(t.Context(), "cp", "-p", path+".written", path).CombinedOutput(); err != nil { //nolint:gosec // our own
+		t.Fatalf("%v: %s", err, said)
 	}
 }
 

@@ -103,7 +103,7 @@ func warmUp(s *subject) []string {
 	for _, r := range s.Of("AWS::Events::Rule") {
 		targets, _ := r.Properties["Targets"].([]any)
 		for _, t := range targets {
-			if o := object(t); text(o["Input"]) == `{"warmup":true}` && r.Properties["State"] == "ENABLED" {
+			if o := object(t); text(o["Input"]) == `{"warmup":true}` && r.Properties["State"] == "ENABLED" && r.Properties["ScheduleExpression"] == "rate(5 minutes)" {
 				warmed[text(o["Arn"])] = allowed(s, r, text(o["Arn"]))
 			}
 		}
@@ -111,6 +111,27 @@ func warmUp(s *subject) []string {
 	for _, f := range s.functions() {
 		if !warmed[functionARN(s, f)] {
 			say.f("%s is not kept warm", f.Path())
+		}
+	}
+	return say
+}
+
+// connections: no wave of people takes all that the database has.
+func connections(s *subject) []string {
+	var say said
+	signUp := map[bool]string{true: "dbsync", false: "trigger"}[s.split()]
+	most := text(s.Main().Parameters["DatabaseConcurrency"])
+	if most == "0" {
+		most = "" // as many as the account allows
+	}
+	for _, f := range s.functions() {
+		if is := text(f.Properties["ReservedConcurrentExecutions"]); s.program(f) == signUp && is != most {
+			say.f("%s runs %q at once, and DatabaseConcurrency is %q", f.Path(), is, most)
+		}
+	}
+	for _, m := range s.Of("AWS::Lambda::EventSourceMapping") {
+		if number(object(m.Properties["ScalingConfig"])["MaximumConcurrency"]) != 2 {
+			say.f("%s does not say how many read the queue at once", m.Path())
 		}
 	}
 	return say

@@ -91,6 +91,11 @@ func mappedWritable(s *subject) []string {
 	return say
 }
 
+// only is the one flow of the API that a client has, by whether its refresh
+// tokens rotate: Cognito refuses the first one beside rotation, and the other one
+// takes rights in the account.
+var only = map[bool]string{false: "ALLOW_REFRESH_TOKEN_AUTH", true: "ALLOW_ADMIN_USER_PASSWORD_AUTH"}
+
 // clientFlows: the code flow and nothing else, to exact addresses.
 func clientFlows(s *subject) []string {
 	var say said
@@ -99,8 +104,12 @@ func clientFlows(s *subject) []string {
 		if !slices.Equal(list(p["AllowedOAuthFlows"]), []string{"code"}) || p["AllowedOAuthFlowsUserPoolClient"] != true {
 			say.f("%s has other flows than code", c.Path())
 		}
-		if !slices.Equal(list(p["ExplicitAuthFlows"]), []string{"ALLOW_REFRESH_TOKEN_AUTH"}) {
-			say.f("%s signs in in another way than by the login page", c.Path())
+		rotates := object(p["RefreshTokenRotation"])["Feature"] == "ENABLED"
+		if !rotates && p["GenerateSecret"] != true {
+			say.f("%s has no secret, and its refresh tokens do not rotate", c.Path())
+		}
+		if flow := only[rotates]; !slices.Equal(list(p["ExplicitAuthFlows"]), []string{flow}) {
+			say.f("%s has other flows than %s", c.Path(), flow)
 		}
 		if slices.Contains(list(p["AllowedOAuthScopes"]), "aws.cognito.signin.user.admin") {
 			say.f("%s has a scope by which a token changes attributes", c.Path())
@@ -130,9 +139,10 @@ func exact(address string) bool {
 // Lite has version 1 only, which takes none.
 func loginPage(s *subject) []string {
 	var say said
-	branded := map[string]bool{}
+	// By stack, too: the id that stands for a client is the same in each.
+	branded := map[[2]string]bool{}
 	for _, b := range s.Of("AWS::Cognito::ManagedLoginBranding") {
-		branded[text(b.Properties["ClientId"])] = true
+		branded[[2]string{b.Stack, text(b.Properties["ClientId"])}] = true
 	}
 	domains := s.Of("AWS::Cognito::UserPoolDomain")
 	if len(domains) != 1 {
@@ -144,8 +154,8 @@ func loginPage(s *subject) []string {
 		}
 	}
 	for _, c := range s.clients() {
-		if branded[c.ID] == s.lite() {
-			say.f("%s: branding is %v with plan Lite %v", c.Path(), branded[c.ID], s.lite())
+		if has := branded[[2]string{c.Stack, c.ID}]; has == s.lite() {
+			say.f("%s: branding is %v with plan Lite %v", c.Path(), has, s.lite())
 		}
 	}
 	return say

@@ -150,9 +150,17 @@ func (d *Deployment) apps(set template.Set, where template.Where) error {
 		if err := d.add(set, "client", parameters, where); err != nil {
 			return fmt.Errorf("%s: %w", app, err)
 		}
-		d.Stacks[len(d.Stacks)-1].Name = "client-" + app
+		rename(d.Stacks[len(d.Stacks)-1], "client-"+app)
 	}
 	return d.add(set, "group", map[string]string{"UserPoolId": text(main.Outputs["UserPoolId"]), "GroupName": "staff"}, where)
+}
+
+// rename names a stack and its resources, of which there would be several else.
+func rename(s *template.Stack, name string) {
+	s.Name = name
+	for _, r := range s.Resources {
+		r.Stack = name
+	}
 }
 
 func (d *Deployment) add(set template.Set, name string, parameters map[string]string, where template.Where) error {
