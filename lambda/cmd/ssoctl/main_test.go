@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -536,7 +537,45 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Every variable that the help explains is one that is read, and the reverse.
+// The environment of a function can be used as it is: nothing in it is taken for
+// a typing error. (Those of a server are known where the table is in one.)
+func TestEveryVariableOfTheFunctionsIsKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).sqlite(t)
+	set := map[string]bool{}
+	for _, v := range w.env {
+		name, _, _ := strings.Cut(v, "=")
+		set[name] = true
+	}
+	var more []string
+	for _, source := range []string{"../sso-trigger/*.go", "../sso-dbsync/*.go", "../sso-signins/*.go", "../../internal/settings/*.go", "../../internal/function/*.go"} {
+		files, err := filepath.Glob(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`"(SSO_[A-Z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+				if name := m[1]; !set[name] && !strings.HasPrefix(name, "SSO_DB_") && !strings.HasSuffix(file, "_test.go") {
+					set[name] = true
+					more = append(more, name+"=")
+				}
+			}
+		}
+	}
+	if len(more) < 25 {
+		t.Errorf("only %d variables were found: %v", len(more), more)
+	}
+	w.env = append(w.env, more...)
+	if r := w.run(t, "import-check"); r.status != ok || strings.Contains(r.err, "unknown variable") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The help explains every variable of a database.
 func TestHelpNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -53,5 +54,38 @@ func TestLoginPrintsToNoTerminal(t *testing.T) {
 		if got := status(t, cmd.Run()); got == ok || !strings.Contains(errs.String(), row.want) || strings.Contains(errs.String(), row.not) {
 			t.Errorf("%v: %d, %s", row.args, got, errs.String())
 		}
+	}
+}
+
+// How far it is shows on a terminal, and nowhere else.
+func TestProgressIsForTerminals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).sqlite(t)
+	run := func(stderr io.Writer, args ...string) {
+		cmd := w.command(t.Context(), t, append([]string{"reconcile"}, args...)...)
+		cmd.Stderr = stderr
+		if got := status(t, cmd.Run()); got != ok {
+			t.Errorf("%v: %d", args, got)
+		}
+	}
+	for name, row := range map[string]struct {
+		args  []string
+		shown bool
+	}{"a bar": {nil, true}, "none is wanted": {[]string{"--no-progress"}, false}} {
+		screen, tty := terminal(t)
+		shown := make(chan string)
+		go func() {
+			text, _ := io.ReadAll(screen) // its error is the end of the other side
+			shown <- string(text)
+		}()
+		run(tty, row.args...)
+		_ = tty.Close()
+		if text := <-shown; strings.Contains(text, "comparing the pool") != row.shown || !row.shown && text != "" {
+			t.Errorf("%s: the terminal shows %q", name, text)
+		}
+	}
+	var text bytes.Buffer
+	if run(&text); text.Len() > 0 {
+		t.Errorf("without a terminal: %q", text.String())
 	}
 }
