@@ -481,6 +481,14 @@ func TestClockSetBack(t *testing.T) {
 	now = now.Add(-time.Hour)
 	s.serve(200, jwks("a", "b"))
 	want(t, c, "b", nil) // not in an hour
+
+	// That may have been the refresh by age. Without keys there is none.
+	s.serve(500, "")
+	c = keyset.New(keyset.Config{URL: "https://keys.example", Client: &http.Client{Transport: s}, Now: func() time.Time { return now }})
+	want(t, c, "a", errFetch)
+	now = now.Add(-time.Hour)
+	s.serve(200, jwks("a"))
+	want(t, c, "a", nil)
 }
 
 func TestClientTimeoutIsTheTimeout(t *testing.T) {
