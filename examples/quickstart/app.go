@@ -117,15 +117,6 @@ func (w *world) routes(a *app) *http.ServeMux {
 	return mux
 }
 
-// protect keeps other sites from posting forms in a visitor's name.
-func (w *world) protect(a *app, h http.Handler) http.Handler {
-	p := http.NewCrossOriginProtection()
-	p.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		w.problem(rw, a, http.StatusForbidden, "That came from another site", "Only this app's own pages may do this.")
-	}))
-	return p.Handler(h)
-}
-
 // globalSignOut is what "sign out everywhere" does beside ending the sessions
 // that both apps share a store for: at Cognito, no refresh token of the user
 // works any more.

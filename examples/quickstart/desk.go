@@ -109,7 +109,7 @@ func (w *world) deskHandler(ctx context.Context, weaken func(*sso.Config)) (http
 	mux := w.routes(w.desk)
 	w.addDeskAPI(mux, data, both, deskOnly)
 	w.addDeskPages(mux)
-	return w.protect(w.desk, mux), nil
+	return mux, nil
 }
 
 // addDeskAPI adds what other programs ask.
@@ -146,13 +146,14 @@ func (w *world) addDeskPages(mux *http.ServeMux) {
 		}
 		w.show(rw, http.StatusOK, "desk", v)
 	})))
-	mux.Handle("POST /join", w.desk.login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	login := w.desk.login
+	mux.Handle("POST /join", login.RequireSameOrigin(login.Require(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if _, err := w.callDesk(r.Context(), http.MethodPost, "/api/events/"+url.PathEscape(r.PostFormValue("event"))+"/join"); err != nil {
 			w.problem(rw, w.desk, http.StatusBadGateway, "Not joined", "The desk's API did not take it: "+err.Error()+".")
 			return
 		}
 		http.Redirect(rw, r, "/", http.StatusSeeOther)
-	})))
+	}))))
 }
 
 // newBearer is all it takes to protect an API.

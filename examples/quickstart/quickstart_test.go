@@ -46,6 +46,28 @@ func newWorld(t *testing.T, cfg worldConfig) *world {
 	return w
 }
 
+// Other sites post nothing in a visitor's name.
+func TestOtherSitesPostNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, freePorts(t))
+	for _, target := range []string{w.board.url + "/posts", w.desk.url + "/join"} {
+		for site, want := range map[string]int{"same-origin": http.StatusUnauthorized, "same-site": http.StatusForbidden, "cross-site": http.StatusForbidden} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader("text=bought"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Sec-Fetch-Site", site)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _ = resp.Body.Close(); resp.StatusCode != want {
+				t.Errorf("%s from %s: %d, want %d", target, site, resp.StatusCode, want)
+			}
+		}
+	}
+}
+
 // The whole story holds, and is reported as promised.
 func TestCheck(t *testing.T) {
 	t.Parallel()

@@ -45,10 +45,16 @@ func TestTheSuiteCanSee(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			r := play(t, onSQLite, chaos.Config{Seed: 7, People: 50}, row.sabotage)
-			if r.Count(row.want) == 0 {
-				t.Errorf("not seen as %s: %s", row.want, r.Line())
+			// Who is faster is not the seed's, so one run may not show it.
+			const mostRuns = 20
+			for seed := uint64(7); seed < 7+mostRuns; seed++ {
+				r := play(t, onSQLite, chaos.Config{Seed: seed, People: 50}, row.sabotage)
+				t.Log(r.Line())
+				if r.Count(row.want) > 0 {
+					return
+				}
 			}
+			t.Errorf("not seen as %s in %d runs", row.want, mostRuns)
 		})
 	}
 }

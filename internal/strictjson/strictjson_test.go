@@ -223,7 +223,8 @@ func TestDecode(t *testing.T) {
 }
 
 // TestAbsurdIsCheap holds that no input within a token's size costs more than
-// milliseconds. The bound is generous, for slow machines.
+// milliseconds. The bound is generous, for slow machines, and the quickest of
+// ten counts, for busy ones.
 func TestAbsurdIsCheap(t *testing.T) {
 	t.Parallel()
 	l := strictjson.Limits{Depth: 32, Values: 4096}
@@ -238,12 +239,14 @@ func TestAbsurdIsCheap(t *testing.T) {
 		"number":      `{"a":` + strings.Repeat(`9`, size) + `}`,
 		"names":       manyNames(4000),
 	} {
-		began := time.Now()
+		quickest := time.Hour
 		for range 10 {
+			began := time.Now()
 			_, _ = object(data, l)
+			quickest = min(quickest, time.Since(began))
 		}
-		if d := time.Since(began) / 10; d > 100*time.Millisecond {
-			t.Errorf("%s: %v", name, d)
+		if quickest > 100*time.Millisecond {
+			t.Errorf("%s: %v", name, quickest)
 		}
 	}
 }

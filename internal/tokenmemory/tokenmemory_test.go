@@ -89,7 +89,7 @@ func TestRoom(t *testing.T) {
 	for n := range 10_000 {
 		table.Put(token(n), &n, useful)
 	}
-	if lost := 10_000 - table.Len(); lost > 20 {
+	if lost := 10_000 - table.Len(); lost > 50 { // some 4, by the seed; hundreds if each had one bucket
 		t.Errorf("%d of 10,000 tokens are lost", lost)
 	}
 }
@@ -112,32 +112,37 @@ func TestSecondChance(t *testing.T) {
 				table.Put(token(hot), &hot, useful)
 			}
 		}
-		if missed > 130 { // some 30 to 80
+		if missed > 250 { // some 20 to 80; 440 where two drive each other out
 			t.Fatalf("%d of 8,000 times it was gone", missed)
 		}
 	}
 }
 
+// TestUselessGoFirst: what is of no use makes room at once. Where it is not in
+// the new token's buckets, one table in four, it cannot.
 func TestUselessGoFirst(t *testing.T) {
 	t.Parallel()
-	table := tokenmemory.New[int](8) // two buckets: any token may go to either, or both times to one
-	for n := range 100 {
-		table.Put(token(n), &n, useful)
-	}
-	for n := range 100 {
-		if table.Get(token(n)) == nil {
-			continue
-		}
-		for other := 100; other < 200 && table.Get(token(n)) != nil; other++ {
-			for n := range 100 {
-				table.Get(token(n)) // all are in use, so that only useful decides
+	const tables = 400
+	gone := 0
+	for range tables {
+		table := tokenmemory.New[int](8) // two buckets: any token may go to either, or both times to one
+		idle := -1
+		for n := range 101 {
+			if n == 100 { // all are in use, so that only useful decides
+				for known := range 100 {
+					if table.Get(token(known)) != nil {
+						idle = known
+					}
+				}
 			}
-			table.Put(token(other), &other, func(v *int) bool { return *v == n || *v == other })
+			table.Put(token(n), &n, func(v *int) bool { return *v == idle })
 		}
-		if table.Get(token(n)) != nil {
-			t.Errorf("%d, of no use, is still there", n)
+		if table.Get(token(idle)) == nil {
+			gone++
 		}
-		return
+	}
+	if gone < tables/2 { // some 300; next to none if usefulness does not matter
+		t.Errorf("of no use, and gone in %d of %d tables", gone, tables)
 	}
 }
 
