@@ -678,6 +678,10 @@ func TestLoopGuard(t *testing.T) {
 	if !strings.Contains(p.body, `href="/auth/login?retry=1"`) {
 		t.Fatalf("no button: %s", p.body)
 	}
+	p = b.send(http.MethodGet, a.base+"/auth/login?retry=1", navigation, nil)
+	if p.status != 303 || b.cookies(a)[a.login.TriesCookie()] != "" {
+		t.Fatalf("not started afresh: %d", p.status)
+	}
 	if p := b.visit(a.base + "/auth/login?retry=1"); p.status != 200 || !strings.HasPrefix(p.body, "hello ") {
 		t.Errorf("trying again: %d %s", p.status, p.body)
 	}

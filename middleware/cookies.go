@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,7 @@ type cookies struct {
 	secure  bool
 	session string
 	flow    string // prefix of the names of flow cookies
-	tries   string // completed sign-ins since a session was last seen
+	tries   string // completed sign-ins since a session was last enough
 	silent  string // prompt=none was refused lately
 	ended   string // sessions in cookies that this browser ended
 }
@@ -63,6 +64,12 @@ func (c *cookies) set(w http.ResponseWriter, name, value string, age time.Durati
 // remove deletes a cookie.
 func (c *cookies) remove(w http.ResponseWriter, name string) {
 	http.SetCookie(w, c.cookie(name, "", -1))
+}
+
+// keep takes back the removal of a cookie from an answer that is not sent yet.
+func (c *cookies) keep(w http.ResponseWriter, name string) {
+	h := w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })
 }
 
 func (c *cookies) cookie(name, value string, maxAge int) *http.Cookie {

@@ -5,8 +5,9 @@ import "net/http"
 // RequireSameOrigin refuses requests of other origins that may change
 // something, for the app's own forms and its front end: with 403, and for a
 // person with a page. It is what Login's own sign-out is behind. GET, HEAD,
-// OPTIONS and TRACE pass: change nothing on them. So do programs other than
-// browsers, which send neither Sec-Fetch-Site nor Origin.
+// OPTIONS and TRACE pass: change nothing on them, and check Origin yourself
+// where a GET opens a WebSocket. So do programs other than browsers, which send
+// neither Sec-Fetch-Site nor Origin.
 //
 // [http.CrossOriginProtection] does most of it. This one also knows the app's
 // origin, LoginConfig.BaseURL, and believes no Host. Cookies of a session are
@@ -29,7 +30,7 @@ func (l *Login) RequireSameOrigin(next http.Handler) http.Handler {
 func (l *Login) refuseForeign(w http.ResponseWriter, r *http.Request) {
 	l.log.InfoContext(r.Context(), "sso: a request from another origin refused")
 	if isPerson(r) {
-		l.page(w, r, http.StatusForbidden, PageBadRequest, pageData{})
+		l.page(w, r, http.StatusForbidden, PageOtherSite, pageData{})
 		return
 	}
 	refusal{status: http.StatusForbidden, code: "cross_origin", description: "The request comes from another origin."}.writeJSON(w, "")

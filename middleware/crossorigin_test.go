@@ -56,6 +56,9 @@ func TestRequireSameOrigin(t *testing.T) {
 			if json := strings.Contains(w.Body.String(), `"cross_origin"`); !row.pass && json == isPage(w) {
 				t.Errorf("%s: %s", row.name, w.Body)
 			}
+			if isPage(w) && !strings.Contains(w.Body.String(), "Nothing was changed") {
+				t.Errorf("%s: not its page: %s", row.name, w.Body)
+			}
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+
+	"github.com/ssu-itsupport/cognito-sso/sso"
 )
 
 // What tests of the package's own parts need of its insides.
@@ -166,4 +169,75 @@ func ReadRecord(b []byte) (CookieSessionData, bool) {
 		return CookieSessionData{}, false
 	}
 	return exportedSession(sess), true
+}
+
+// Unsaved counts the token sets that l keeps for its store, and says whether a
+// goroutine is there to store them.
+func (l *Login) Unsaved() (sets int, storing bool) {
+	l.sessions.unsaved.mu.Lock()
+	defer l.sessions.unsaved.mu.Unlock()
+	return len(l.sessions.unsaved.sets), l.sessions.unsaved.storing
+}
+
+// MaxUnsaved is how many it keeps.
+const MaxUnsaved = maxUnsaved
+
+// StoreMost is the longest time between two tries to store them, and
+// AdoptPatience how long a process waits for what another is about to store.
+const (
+	StoreMost     = storeMost
+	AdoptPatience = adoptTries * adoptDelay
+)
+
+// NewSession stores a session with a token set.
+func (l *Login) NewSession(ctx context.Context, set *sso.TokenSet) (id string, err error) {
+	return l.sessions.create(ctx, set)
+}
+
+// KeepUnsaved keeps a token set for a session as it is stored, as a refresh does
+// whose holder has the lock and whose store fails.
+func (l *Login) KeepUnsaved(ctx context.Context, id, holder string, set *sso.TokenSet) error {
+	cur, err := l.sessions.stored(ctx, l.SessionKey(id))
+	if err != nil {
+		return err
+	}
+	l.sessions.keep(cur, set)
+	l.sessions.unsaved.hold(cur.key, holder)
+	return nil
+}
+
+// SetSession replaces the tokens of a session, as another process does.
+func (l *Login) SetSession(ctx context.Context, id string, set *sso.TokenSet, spent bool) error {
+	cur, err := l.sessions.stored(ctx, l.SessionKey(id))
+	if err != nil {
+		return err
+	}
+	next := *cur
+	next.data.setTokens(set)
+	next.data.Seen, next.data.Spent = l.now().Unix(), spent
+	_, err = l.sessions.update(ctx, &next)
+	return err
+}
+
+// StoredSession is what the store has of a session, with how often it was
+// updated.
+func (l *Login) StoredSession(ctx context.Context, id string) (data CookieSessionData, version int64, err error) {
+	sess, err := l.sessions.stored(ctx, l.SessionKey(id))
+	if err != nil {
+		return CookieSessionData{}, 0, err
+	}
+	return exportedSession(sess), sess.version, nil
+}
+
+// RefreshSession has a session refreshed, as a request does, and returns the ID
+// token that it has then.
+func (l *Login) RefreshSession(ctx context.Context, id string) (rawID string, err error) {
+	sess, err := l.sessions.stored(ctx, l.SessionKey(id))
+	if err != nil {
+		return "", err
+	}
+	if sess, err = l.sessions.refreshed(ctx, sess); err != nil {
+		return "", err
+	}
+	return sess.data.RawID, nil
 }

@@ -1,8 +1,10 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +208,11 @@ func TestFreshSession(t *testing.T) {
 		!strings.HasPrefix(p.header.Get("WWW-Authenticate"), "Cookie ") {
 		t.Errorf("script: %d %s %v", p.status, p.body, p.header)
 	}
+	// A form can be sent again from the page that stays.
+	p = b.send(http.MethodPost, a.base+"/delete", navigation, url.Values{"id": {"1"}})
+	if p.status != 401 || !strings.Contains(p.body, "Please sign in once more") || !strings.Contains(p.body, `href="/auth/login?prompt=login" target="_blank"`) {
+		t.Errorf("form: %d %s", p.status, p.body)
+	}
 	p = b.send(http.MethodGet, a.base+"/delete?id=1", navigation, nil)
 	if p.status != 303 || p.location() != "/auth/login?prompt=login&return_to=%2Fdelete%3Fid%3D1" {
 		t.Fatalf("browser: %d %s", p.status, p.location())
@@ -217,5 +224,50 @@ func TestFreshSession(t *testing.T) {
 	// Having signed in again, it goes through.
 	if p := b.visit(b.callback(a, "/delete")); p.status != 200 || p.body != "deleted" {
 		t.Errorf("signed in again: %d %s", p.status, p.body)
+	}
+}
+
+// TestFreshLoop: where no sign-in is ever enough, the second is the last that
+// is asked for, and the page that says so offers to start again.
+func TestFreshLoop(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range map[string]func(w *world) func(http.Handler) http.Handler{
+		"a clock that is ahead": func(*world) func(http.Handler) http.Handler {
+			return middleware.RequireFresh(time.Second) // and each sign-in is two old
+		},
+		"an online check that ends every sign-in": func(w *world) func(http.Handler) http.Handler {
+			return w.newOnline(middleware.AccessCheckerFunc(func(context.Context, sso.Secret) error { return middleware.ErrSignInEnded })).Require
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a := w.newApp(appBase)
+			a.mux.Handle("/hard", a.login.Require(wrap(w)(echo)))
+			b := w.newBrowser()
+			b.signIn(a)
+			w.pool.Advance(2 * time.Second)
+			const target = "/hard?id=1"
+			signIns := 0
+			p := b.send(http.MethodGet, a.base+target, navigation, nil)
+			for p.location() == "/auth/login?prompt=login&return_to=%2Fhard%3Fid%3D1" && signIns < 5 {
+				if p = b.send(http.MethodGet, b.callback(a, target), navigation, nil); p.location() != target {
+					t.Fatalf("callback: %d %s", p.status, p.location())
+				}
+				w.pool.Advance(2 * time.Second)
+				p = b.send(http.MethodGet, a.base+target, navigation, nil)
+				signIns++
+			}
+			if signIns != 2 || p.status != 400 || !strings.Contains(p.body, "Your new sign-in is not enough") || p.url != a.base+target {
+				t.Fatalf("%d sign-ins, then %d at %s: %s", signIns, p.status, p.url, p.body)
+			}
+			const again = "/auth/login?prompt=login&amp;retry=1&amp;return_to=%2Fhard%3Fid%3D1"
+			if !strings.Contains(p.body, `href="`+again+`"`) || b.cookies(a)[a.login.TriesCookie()] != "2" {
+				t.Fatalf("no button, or the count is lost: %s", p.body)
+			}
+			if p = b.send(http.MethodGet, a.base+strings.ReplaceAll(again, "&amp;", "&"), navigation, nil); p.status != 303 || b.cookies(a)[a.login.TriesCookie()] != "" {
+				t.Errorf("not started afresh: %d", p.status)
+			}
+		})
 	}
 }

@@ -205,6 +205,7 @@ type spyStore struct {
 	counts map[string]int
 	keys   []string
 	hook   func(call string) error // called before each call
+	after  func(call string)       // called after those that change a session
 }
 
 func (s *spyStore) note(call, key string) error {
@@ -222,6 +223,23 @@ func (s *spyStore) note(call, key string) error {
 		return hook(call)
 	}
 	return nil
+}
+
+// changed calls after, with the error of a call.
+func (s *spyStore) changed(call string, err error) error {
+	s.mu.Lock()
+	after := s.after
+	s.mu.Unlock()
+	if after != nil {
+		after(call)
+	}
+	return err
+}
+
+func (s *spyStore) setAfter(f func(call string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after = f
 }
 
 func (s *spyStore) setHook(f func(call string) error) {
@@ -254,21 +272,22 @@ func (s *spyStore) Update(ctx context.Context, rec middleware.SessionRecord) err
 	if err := s.note("update", rec.Key); err != nil {
 		return err
 	}
-	return s.SessionStore.Update(ctx, rec)
+	return s.changed("update", s.SessionStore.Update(ctx, rec))
 }
 
 func (s *spyStore) Delete(ctx context.Context, key string) error {
 	if err := s.note("delete", key); err != nil {
 		return err
 	}
-	return s.SessionStore.Delete(ctx, key)
+	return s.changed("delete", s.SessionStore.Delete(ctx, key))
 }
 
 func (s *spyStore) DeleteBySubject(ctx context.Context, subject string) (int, error) {
 	if err := s.note("deleteBySubject", ""); err != nil {
 		return 0, err
 	}
-	return s.SessionStore.DeleteBySubject(ctx, subject)
+	n, err := s.SessionStore.DeleteBySubject(ctx, subject)
+	return n, s.changed("deleteBySubject", err)
 }
 
 var errStoreDown = errors.New("test: store down")

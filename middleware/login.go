@@ -99,7 +99,10 @@ type LoginConfig struct {
 }
 
 // Login signs people in through Cognito and keeps their sessions. It is safe
-// for concurrent use.
+// for concurrent use, and need not be closed. While its session store does not
+// take tokens that were refreshed, one goroutine tries to store them; it ends
+// when the store has them, and without that when the sessions have reached
+// AbsoluteTimeout.
 //
 // Its routes under the prefix are
 //
@@ -426,11 +429,36 @@ func (l *Login) handler(next http.Handler, optional bool) http.Handler {
 }
 
 // seen forgets the sign-ins that were counted: the session came back, so there
-// is no loop.
+// is no loop, unless it is not enough; see loopsAnew.
 func (l *Login) seen(w http.ResponseWriter, r *http.Request) {
 	if l.cookies.has(r, l.cookies.tries) {
 		l.cookies.remove(w, l.cookies.tries)
 	}
+}
+
+// loopsAnew says whether a session that came back was not enough, though it is
+// of the last sign-in that may be asked for: the clocks of app and pool differ
+// by more than a sign-in may be old, or the online check takes every sign-in for
+// ended. Until one is enough, they count.
+func (l *Login) loopsAnew(w http.ResponseWriter, r *http.Request) bool {
+	tries, ok := l.cookies.get(r, l.cookies.tries)
+	if !ok {
+		return false
+	}
+	l.cookies.keep(w, l.cookies.tries)
+	if tries != maxTries {
+		return false
+	}
+	l.log.WarnContext(r.Context(), "sso: new sign-ins completed, and a newer one is asked for all the same; compare this machine's clock with the pool's, and the online check's scope")
+	return true
+}
+
+// expiredPage is for a form that the browser can send again.
+func expiredPage(anew bool) PageKind {
+	if anew {
+		return PageNotFresh
+	}
+	return PageExpired
 }
 
 // load returns the session of the request's cookie, and its ID token.
@@ -464,18 +492,23 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 		prompt = []string{"prompt", "login"}
 	}
 	switch unknown := anew || ref.status == http.StatusUnauthorized; {
+	case anew && isNavigation(r) && l.loopsAnew(w, r):
+		l.page(w, r, http.StatusBadRequest, PageFreshLoop, pageData{LoginURL: l.loginURL(l.returnTo(requestTarget(r)), append(prompt, "retry", "1")...)})
 	case unknown && isNavigation(r):
 		l.redirect(w, l.loginURL(l.returnTo(requestTarget(r)), prompt...))
 	case unknown && isPerson(r):
 		// A redirect would lose the form, which the browser can send again.
 		l.challenge(w)
-		l.page(w, r, http.StatusUnauthorized, PageExpired, pageData{LoginURL: l.loginURL("", prompt...), NewTab: true})
+		l.page(w, r, http.StatusUnauthorized, expiredPage(anew), pageData{LoginURL: l.loginURL("", prompt...), NewTab: true})
 	case anew:
 		l.challenge(w)
 		ref.writeJSON(w, l.loginURL("", prompt...))
 	case unknown:
 		l.unauthorized(w)
 	case !isPerson(r):
+		if ref.status == http.StatusInternalServerError {
+			l.unchecked(r, err)
+		}
 		ref.writeJSON(w, "")
 	case ref.status == http.StatusForbidden:
 		l.page(w, r, ref.status, PageForbidden, pageData{})
@@ -484,9 +517,14 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case ref.status == http.StatusBadRequest:
 		l.page(w, r, ref.status, PageBadRequest, pageData{})
 	default:
-		l.log.ErrorContext(r.Context(), "sso: a request could not be checked", "reason", string(sso.ReasonOf(err)), "error", err)
+		l.unchecked(r, err)
 		l.page(w, r, ref.status, PageError, pageData{})
 	}
+}
+
+// unchecked says what is wrong with the app: nobody else is told.
+func (l *Login) unchecked(r *http.Request, err error) {
+	l.log.ErrorContext(r.Context(), "sso: a request could not be checked", "reason", string(sso.ReasonOf(err)), "error", err)
 }
 
 // challenge adds that of draft-broyer-http-cookie-auth, since 401 must have one

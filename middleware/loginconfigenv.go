@@ -18,15 +18,28 @@ import (
 //	                         commas; "openssl rand -base64 32" makes one
 //	SSO_COOKIE_KEYS_FILE     or the file that holds them. One of the two is
 //	                         required.
+//	SSO_RETURN_ORIGINS       LoginConfig.ReturnOrigins, with commas
+//	SSO_COOKIE_SESSIONS      true for LoginConfig.CookieSessions, with its
+//	                         defaults
 //	SSO_INSECURE_LOCALHOST   LoginConfig.InsecureLocalhost
 //
+// What is not set has LoginConfig's default; blanks around a value do not count.
 // The error has every mistake as a [*sso.ConfigError] with the variable as its
-// Field, and no value. Other fields can be set on the result.
+// Field, and no value; what else is wrong with the LoginConfig is for [NewLogin]
+// to say. Other fields can be set on the result. Those of [CookieSessions] have
+// no variable: whether a refresh token may be in a browser's cookies is to be
+// thought about once, where the app is written, and not with each deployment. An
+// app that sets Sessions is refused by NewLogin where SSO_COOKIE_SESSIONS is
+// true.
 func LoginConfigFromEnv(environment []string) (LoginConfig, error) {
 	r := environ.NewReader(environment)
 	cfg := LoginConfig{
 		BaseURL:           r.Required("SSO_BASE_URL"),
 		InsecureLocalhost: r.Flag("SSO_INSECURE_LOCALHOST"),
+	}
+	cfg.ReturnOrigins = returnOrigins(r, cfg.InsecureLocalhost)
+	if r.Flag("SSO_COOKIE_SESSIONS") {
+		cfg.CookieSessions = &CookieSessions{}
 	}
 	if keys := r.TextOrFile("SSO_COOKIE_KEYS", os.ReadFile); keys != "" {
 		cfg.CookieKeys = cookieKeys(r, keys)
@@ -36,6 +49,19 @@ func LoginConfigFromEnv(environment []string) (LoginConfig, error) {
 	return cfg, r.ErrAs(func(variable, problem string) error {
 		return &sso.ConfigError{Field: variable, Problem: problem}
 	})
+}
+
+// returnOrigins are origins as LoginConfig.ReturnOrigins has them. One that is
+// wrong is refused here, where the name of the variable is known.
+func returnOrigins(r *environ.Reader, insecure bool) []string {
+	origins := r.List("SSO_RETURN_ORIGINS")
+	for _, origin := range origins {
+		if problem := checkReturnOrigin(origin, insecure); problem != "" {
+			r.Failf("SSO_RETURN_ORIGINS", "%s", problem)
+			return nil
+		}
+	}
+	return origins
 }
 
 // cookieKeys decodes keys, in either alphabet of base64 and with or without its

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -80,6 +81,9 @@ func (l *Login) signOut(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if !ok {
 		return unknown
 	}
+	// What is remembered may be stored between now and then, and is the one to
+	// end all the same.
+	refresh := l.sessions.unsaved.peek(key)
 	// As stored: signing out needs no token that verifies, and what does not
 	// open is deleted as well. Who is past a limit can still ask for all to end.
 	sess, err := l.sessions.opened(ctx, key)
@@ -102,11 +106,10 @@ func (l *Login) signOut(ctx context.Context, w http.ResponseWriter, r *http.Requ
 			return err
 		}
 	}
-	if set := l.sessions.unsaved.take(key); set != nil {
-		l.sessions.revoke(ctx, set.Refresh)
-	} else {
-		l.sessions.revoke(ctx, sso.Secret(sess.data.Refresh))
+	if kept, ok := l.sessions.unsaved.take(key); ok {
+		refresh = kept.set.Refresh
 	}
+	l.sessions.revoke(ctx, cmp.Or(refresh, sso.Secret(sess.data.Refresh)))
 	return nil
 }
 
@@ -117,7 +120,12 @@ func (l *Login) logGlobal(ctx context.Context, err error) {
 	}
 }
 
-// serveLoggedOut is where Cognito sends the browser after signing out.
+// serveLoggedOut is where Cognito sends the browser after signing out. Whoever
+// is signed in came by a link, and is not told otherwise.
 func (l *Login) serveLoggedOut(w http.ResponseWriter, r *http.Request) {
+	if _, _, err := l.load(w, r); err == nil {
+		l.page(w, r, http.StatusOK, PageLogout, pageData{LogoutURL: l.prefix + "/logout"})
+		return
+	}
 	l.page(w, r, http.StatusOK, PageLoggedOut, pageData{LoginURL: l.loginURL("")})
 }

@@ -540,3 +540,27 @@ func TestOnlineEndsCookieSessions(t *testing.T) {
 		t.Error("the session goes on where nobody asks")
 	}
 }
+
+// TestOnlineCountsFromTheQuestion: an answer that took long says how things
+// were when it was asked for, and serves that much shorter.
+func TestOnlineCountsFromTheQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked := 0
+	slow := middleware.AccessCheckerFunc(func(context.Context, sso.Secret) error {
+		asked++
+		w.pool.Advance(4 * time.Second) // of the 5 that answers are good for
+		return nil
+	})
+	a := w.newApp(appBase).sensitive(w.newOnline(slow))
+	b := w.newBrowser()
+	b.signIn(a)
+	for i, want := range []int{1, 1, 2} {
+		if i == 2 {
+			w.pool.Advance(2 * time.Second)
+		}
+		if p := b.send(http.MethodGet, a.base+"/sensitive", script, nil); p.status != 200 || asked != want {
+			t.Errorf("request %d: %d, asked %d times, want %d", i, p.status, asked, want)
+		}
+	}
+}

@@ -36,12 +36,15 @@ const (
 	PageLoggedOut    PageKind = "logged-out"    // signed out
 	PageAgain        PageKind = "again"         // the sign-in took too long, or its page was opened twice
 	PageExpired      PageKind = "expired"       // a form was sent without a session: it can be sent again
+	PageNotFresh     PageKind = "not-fresh"     // a form was sent that needs a newer sign-in: it can be sent again
 	PageCancelled    PageKind = "cancelled"     // the person cancelled
 	PageRefused      PageKind = "refused"       // Cognito, a trigger or the provider refused
 	PageLoop         PageKind = "loop"          // sign-ins succeed and their session does not come back
+	PageFreshLoop    PageKind = "fresh-loop"    // sign-ins succeed, and a newer one is asked for all the same
 	PageLogout       PageKind = "logout"        // asks, since only a POST signs out
 	PageLogoutFailed PageKind = "logout-failed" // the session store is out of reach
 	PageCrossOrigin  PageKind = "cross-origin"  // another site tried to sign the person out
+	PageOtherSite    PageKind = "other-site"    // another site sent a request to the app: RequireSameOrigin
 	PageForbidden    PageKind = "forbidden"     // signed in, without the right
 	PageUnavailable  PageKind = "unavailable"   // Cognito, its keys or the store are out of reach
 	PageBadRequest   PageKind = "bad-request"   // parameters that Login does not take

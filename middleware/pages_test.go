@@ -440,6 +440,7 @@ func TestMe(t *testing.T) {
 	for name, want := range map[string]string{
 		"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		"Cross-Origin-Resource-Policy": "same-origin", "Access-Control-Allow-Origin": "",
+		"Vary": "Cookie, Sec-Fetch-Site",
 	} {
 		if got := p.header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

@@ -37,6 +37,16 @@ var pageTexts = map[PageKind]map[language]pageText{
 			"새 탭에서 로그인한 뒤 이 페이지로 돌아와 새로고침하면 다시 전송됩니다.",
 		}, "새 탭에서 로그인"},
 	},
+	PageNotFresh: {
+		english: {"Please sign in once more", []string{
+			"This needs a sign-in of a moment ago. What you sent was not saved yet.",
+			"Sign in in a new tab. Then come back here and reload this page: it is sent again.",
+		}, "Sign in in a new tab"},
+		korean: {"다시 한 번 로그인해 주세요", []string{
+			"이 작업은 방금 로그인한 상태에서만 할 수 있습니다. 보낸 내용이 아직 저장되지 않았습니다.",
+			"새 탭에서 로그인한 뒤 이 페이지로 돌아와 새로고침하면 다시 전송됩니다.",
+		}, "새 탭에서 로그인"},
+	},
 	PageCancelled: {
 		english: {"The sign-in was cancelled", []string{"You are not signed in."}, "Sign in"},
 		korean:  {"로그인이 취소되었습니다", []string{"로그인되어 있지 않습니다."}, "로그인"},
@@ -61,6 +71,16 @@ var pageTexts = map[PageKind]map[language]pageText{
 			"이 사이트의 쿠키를 허용하고 컴퓨터 시계가 맞는지 확인한 뒤 다시 시도해 주세요. 그래도 안 되면 앱 운영자에게 문의해 주세요.",
 		}, "다시 시도"},
 	},
+	PageFreshLoop: {
+		english: {"Your new sign-in is not enough", []string{
+			"You signed in again, and this page still asks for a newer sign-in. So we stopped here instead of asking once more.",
+			"Try again in a moment. If that does not help, tell the people who run this app; it is not your fault.",
+		}, "Try again"},
+		korean: {"새로 로그인했지만 계속할 수 없습니다", []string{
+			"다시 로그인했지만 이 페이지가 여전히 새 로그인을 요구합니다. 같은 일을 되풀이하지 않도록 여기서 멈추었습니다.",
+			"잠시 후 다시 시도해 주세요. 그래도 안 되면 사용자의 잘못이 아니니 앱 운영자에게 알려 주세요.",
+		}, "다시 시도"},
+	},
 	PageLogout: {
 		english: {"Sign out?", []string{"You are still signed in, if you were. Use the button to sign out."}, "Sign out"},
 		korean:  {"로그아웃할까요?", []string{"아직 로그아웃되지 않았습니다. 로그아웃하려면 버튼을 눌러 주세요."}, "로그아웃"},
@@ -72,6 +92,10 @@ var pageTexts = map[PageKind]map[language]pageText{
 	PageCrossOrigin: {
 		english: {"You are not signed out", []string{"Another site tried to sign you out, so nothing was done. Use the button if you want to sign out."}, "Sign out"},
 		korean:  {"로그아웃되지 않았습니다", []string{"다른 사이트에서 보낸 로그아웃 요청이어서 처리하지 않았습니다. 로그아웃하려면 버튼을 눌러 주세요."}, "로그아웃"},
+	},
+	PageOtherSite: {
+		english: {"Nothing was changed", []string{"Another site sent this request, so nothing was done. If you meant to do it, use the app's own pages."}, ""},
+		korean:  {"변경된 내용이 없습니다", []string{"다른 사이트에서 보낸 요청이어서 처리하지 않았습니다. 직접 하려던 일이라면 앱의 페이지에서 다시 해 주세요."}, ""},
 	},
 	PageChoose: {
 		english: {"Sign in", []string{"How would you like to sign in?"}, ""},

@@ -58,29 +58,32 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 		// Two requests may carry two refresh tokens of one session.
 		flight, renew = sess.key+sess.data.Refresh, s.renewCookie
 	}
-	done := s.renewals.DoChan(flight, func() (any, error) { return renew(detached, sess) })
 	var patience <-chan time.Time
 	if now.Unix() < sess.data.IDExpires {
 		timer := time.NewTimer(refreshPatience)
 		defer timer.Stop()
 		patience = timer.C
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-patience:
-		return sess, errNotRefreshed
-	case r := <-done:
-		fresh, _ := r.Val.(*session)
-		switch {
-		case r.Err == nil:
-			return fresh, nil
-		case errors.Is(r.Err, sso.ErrMissing):
-			return nil, sso.ErrMissing
-		case s.inCookies && fresh != nil:
-			return fresh, r.Err
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-patience:
+			return sess, errNotRefreshed
+		case r := <-s.renewals.DoChan(flight, func() (any, error) { return renew(detached, sess) }):
+			fresh, _ := r.Val.(*session)
+			switch {
+			case errors.Is(r.Err, errOnlyStored):
+				continue // it was the flight of storeUnsaved
+			case r.Err == nil:
+				return fresh, nil
+			case errors.Is(r.Err, sso.ErrMissing):
+				return nil, sso.ErrMissing
+			case s.inCookies && fresh != nil:
+				return fresh, r.Err
+			}
+			return sess, r.Err
 		}
-		return sess, r.Err
 	}
 }
 
@@ -89,52 +92,52 @@ func (s *sessions) refreshed(ctx context.Context, sess *session) (*session, erro
 // sso.ErrMissing if the session has ended, and any other error if that is not
 // known.
 func (s *sessions) renew(ctx context.Context, old *session) (*session, error) {
-	cur, unlock, err := s.lock(ctx, old)
-	if err != nil || unlock == nil {
+	cur, holder, err := s.lock(ctx, old)
+	if err != nil || holder == "" {
 		return cur, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	fresh, err := s.redeem(ctx, cur)
-	if s.unsaved.find(cur) == nil {
-		unlock()
+	if !s.unsaved.hold(cur.key, holder) {
+		s.unlock(ctx, cur.key, holder)
 	}
 	// Else the new tokens are here and not in the store. The lock stays until
-	// its lease ends: nobody else has a refresh token that is good.
+	// they are, or its lease ends: nobody else has a refresh token that is good.
 	return fresh, err
 }
 
 // lock makes this process the one that refreshes old, and returns the session
-// as stored then, and what gives the lock back. Where the session is refreshed
-// already, it returns that one, and nil. It waits for a process that holds the
+// as stored then, and who has the lock now. Where the session is refreshed
+// already, it returns that one, and "". It waits for a process that holds the
 // lock.
-func (s *sessions) lock(ctx context.Context, old *session) (cur *session, unlock func(), err error) {
+func (s *sessions) lock(ctx context.Context, old *session) (cur *session, holder string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
-	holder := rand.Text()
+	holder = rand.Text()
 	for wait := lockPollFirst; ; wait = min(2*wait, lockPollMost) {
 		cur, err = s.current(ctx, old)
 		if err != nil || cur.data.RawID != old.data.RawID {
-			return cur, nil, err // gone, or another process or request was first
+			return cur, "", err // gone, or another process or request was first
 		}
 		if s.locker == nil {
-			return cur, func() {}, nil
+			return cur, holder, nil
 		}
 		err = s.locker.Lock(ctx, old.key, holder, lockLease)
 		switch {
 		case err == nil:
 			return s.locked(ctx, old, holder)
 		case errors.Is(err, ErrSessionGone):
-			return nil, nil, sso.ErrMissing
+			return nil, "", sso.ErrMissing
 		case !errors.Is(err, ErrSessionLocked):
 			// fail closed: a store that takes no lock would not take the new
 			// refresh token either, so the old one is not spent.
 			s.log.WarnContext(ctx, "sso: the lock of a session could not be taken", "error", err)
 			s.unlock(ctx, old.key, holder) // it may have been
-			return nil, nil, storeError(err)
+			return nil, "", storeError(err)
 		}
 		if sleep(ctx, wait) != nil {
-			return nil, nil, fmt.Errorf("%w: another process is at it", errNotRefreshed)
+			return nil, "", fmt.Errorf("%w: another process is at it", errNotRefreshed)
 		}
 	}
 }
@@ -147,26 +150,37 @@ func (s *sessions) current(ctx context.Context, old *session) (*session, error) 
 	if err != nil || cur.data.RawID != old.data.RawID {
 		return cur, err
 	}
-	if set := s.unsaved.find(cur); set != nil {
-		return s.save(ctx, cur, set, 1)
+	kept, ok := s.unsaved.find(cur)
+	if !ok {
+		return cur, nil
 	}
-	return cur, nil
+	kept.seen = s.now().Unix()
+	next, err := s.saveKept(ctx, cur, kept)
+	switch {
+	case errors.Is(err, sso.ErrMissing):
+		return nil, err
+	case err != nil && next.data.RawID == cur.data.RawID:
+		return cur, nil // a refresh token alone: refreshToken finds it
+	}
+	return next, nil
 }
 
 // locked reads the session again under the lock: the holder before us may have
 // refreshed it after we read it.
-func (s *sessions) locked(ctx context.Context, old *session, holder string) (*session, func(), error) {
-	unlock := func() { s.unlock(ctx, old.key, holder) }
+func (s *sessions) locked(ctx context.Context, old *session, holder string) (*session, string, error) {
 	cur, err := s.read(ctx, old.key)
 	if err != nil || cur.data.RawID != old.data.RawID {
-		unlock()
-		return cur, nil, err
+		s.unlock(ctx, old.key, holder)
+		return cur, "", err
 	}
-	return cur, unlock, nil
+	return cur, holder, nil
 }
 
 // unlock gives a lock back, at the latest when its lease ends.
 func (s *sessions) unlock(ctx context.Context, key, holder string) {
+	if s.locker == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 	defer cancel()
 	if err := s.locker.Unlock(ctx, key, holder); err != nil {
@@ -181,12 +195,16 @@ func (s *sessions) redeem(ctx context.Context, cur *session) (*session, error) {
 	var answered *sso.UnverifiedError
 	switch {
 	case err == nil:
-		return s.save(ctx, cur, set, maxSaves)
+		return s.save(ctx, cur, set)
 	case errors.As(err, &refused) && refused.Code == "invalid_grant":
+		// If one was remembered, it was that. Stored now, it would bring back
+		// a session that has ended.
+		s.unsaved.take(cur.key)
 		return s.adoptOrEnd(ctx, cur)
 	case errors.Is(err, sso.ErrTokenMismatch):
 		// fail closed: the refresh token answers for somebody else.
 		s.log.ErrorContext(ctx, "sso: session ended: a refresh answered for another user or client")
+		s.unsaved.take(cur.key)
 		s.remove(ctx, cur.key)
 		if errors.As(err, &answered) {
 			s.revoke(ctx, answered.Refresh)
@@ -242,11 +260,11 @@ func (s *sessions) adoptOrEnd(ctx context.Context, cur *session) (*session, erro
 }
 
 // save stores a token set in the session cur. Losing the set would lose the
-// refresh token, so a failing store is asked again, up to so many times, and
-// then at the session's next request.
-func (s *sessions) save(ctx context.Context, cur *session, set *sso.TokenSet, tries int) (*session, error) {
+// refresh token, so a failing store is asked again, a few times while the
+// request waits, and then by storeUnsaved and at the session's next request.
+func (s *sessions) save(ctx context.Context, cur *session, set *sso.TokenSet) (*session, error) {
 	var err error
-	for n := range tries {
+	for n := range maxSaves {
 		if n > 0 && !errors.Is(err, ErrSessionConflict) && sleep(ctx, saveDelay<<n) != nil {
 			break
 		}
@@ -257,7 +275,7 @@ func (s *sessions) save(ctx context.Context, cur *session, set *sso.TokenSet, tr
 		stored, err = s.update(ctx, &next)
 		switch {
 		case err == nil:
-			s.unsaved.take(cur.key)
+			s.settle(ctx, cur.key)
 			return stored, nil
 		case errors.Is(err, ErrSessionGone):
 			// Signed out meanwhile, and it stays so.
@@ -274,15 +292,15 @@ func (s *sessions) save(ctx context.Context, cur *session, set *sso.TokenSet, tr
 			case readErr != nil:
 				err = readErr
 			case again.data.RawID != cur.data.RawID:
-				s.unsaved.take(cur.key)
+				s.settle(ctx, cur.key)
 				return again, nil // refreshed elsewhere as well: theirs is stored
 			default:
 				cur = again // touched, or marked as spent by a process that lost
 			}
 		}
 	}
-	s.unsaved.keep(cur, set)
-	s.log.ErrorContext(ctx, "sso: refreshed tokens could not be stored; this process keeps them for the session's next request", "error", err)
+	s.keep(cur, set)
+	s.log.ErrorContext(ctx, "sso: refreshed tokens could not be stored; this process keeps them and goes on trying", "error", err)
 	next := *cur
 	next.data.setTokens(set)
 	return &next, nil

@@ -142,8 +142,10 @@ func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 // none that stands, and ErrSessionStore if nobody can tell.
 func (s *sessions) read(ctx context.Context, key string) (*session, error) {
 	sess, err := s.stored(ctx, key)
-	if err == nil && sess.data.Spent && s.unsaved.find(sess) == nil {
-		return nil, sso.ErrMissing
+	if err == nil && sess.data.Spent {
+		if _, ok := s.unsaved.find(sess); !ok {
+			return nil, sso.ErrMissing
+		}
 	}
 	return sess, err
 }

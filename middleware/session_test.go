@@ -524,7 +524,7 @@ func TestHangingRefresh(t *testing.T) {
 	if !b.signedIn(a) {
 		t.Error("signed out")
 	}
-	if d := time.Since(began); d > 4*time.Second {
+	if d := time.Since(began); d > 8*time.Second { // 3, and the machine may be busy; 10 without a bound
 		t.Errorf("waited %v", d)
 	}
 }

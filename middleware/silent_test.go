@@ -225,3 +225,33 @@ func TestSilentIsRemembered(t *testing.T) {
 		t.Errorf("cookies: %v", p.header["Set-Cookie"])
 	}
 }
+
+// TestSignInForgetsTheNo: whoever signs in with a page after Cognito's no may be
+// asked silently again at once, as after signing out and in elsewhere.
+func TestSignInForgetsTheNo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.newApp(appBase, silentFirst)
+	b := w.newBrowser()
+	if p := b.visit(a.base + "/"); !strings.HasPrefix(p.url, w.pool.URL()+"/login?") {
+		t.Fatalf("not asked, but at %s: %d", p.url, p.status)
+	}
+	remembered := func() bool {
+		for name := range b.cookies(a) {
+			if strings.Contains(name, "silent") {
+				return true
+			}
+		}
+		return false
+	}
+	if !remembered() {
+		t.Fatal("the no is not remembered: this test proves nothing")
+	}
+	b.signIn(a)
+	if remembered() {
+		t.Error("the no is remembered after a sign-in")
+	}
+	if q := b.authorize(a, "/auth/login"); q.Get("prompt") != "none" {
+		t.Errorf("not tried silently: %v", q)
+	}
+}

@@ -25,14 +25,14 @@ func (s *sessions) keepRefresh(ctx context.Context, cur *session, refresh sso.Se
 	}
 	// It says in the log itself what it could not do, and then this process
 	// keeps the set.
-	_, _ = s.save(ctx, cur, kept, maxSaves)
+	_, _ = s.save(ctx, cur, kept)
 }
 
 // refreshToken is the one to redeem for cur: the store may not have taken the
 // last yet.
 func (s *sessions) refreshToken(cur *session) sso.Secret {
-	if set := s.unsaved.find(cur); set != nil {
-		return set.Refresh
+	if kept, ok := s.unsaved.find(cur); ok {
+		return kept.set.Refresh
 	}
 	return sso.Secret(cur.data.Refresh)
 }

@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -29,8 +28,7 @@ func onRedis(t *testing.T, cfg fleettest.Config) fleettest.Config {
 // TestFleet: two processes behind one Redis, with everything broken.
 func TestFleet(t *testing.T) {
 	t.Parallel()
-	cfg := onRedis(t, fleettest.Short(rand.Uint64N(1<<32)))
-	fleettest.WantPeace(t, cfg, fleettest.Run(t, cfg))
+	fleettest.Peace(t, onRedis)
 }
 
 // TestFleetCanSee: a guard that is taken away must show, in the right counter.

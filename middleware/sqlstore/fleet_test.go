@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"database/sql"
-	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -44,8 +43,7 @@ func withTable(t *testing.T, cfg fleettest.Config, dsn string) fleettest.Config 
 // TestFleet: two processes behind one PostgreSQL, with everything broken.
 func TestFleet(t *testing.T) {
 	t.Parallel()
-	cfg := onPostgres(t, fleettest.Short(rand.Uint64N(1<<32)))
-	fleettest.WantPeace(t, cfg, fleettest.Run(t, cfg))
+	fleettest.Peace(t, onPostgres)
 }
 
 // TestFleetCanSee: a guard that is taken away must show, in the right counter.
