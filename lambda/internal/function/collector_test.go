@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func TestCollectRarely(t *testing.T) { // not parallel: it is the whole process's
+//nolint:paralleltest // it sets what is the whole process's
+func TestCollectRarely(t *testing.T) {
 	const size = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	for name, row := range map[string]struct {
 		env     map[string]string
