@@ -17,29 +17,6 @@ import (
 // maxAnswer is the most of an answer that is read, in bytes.
 const maxAnswer = 1 << 20
 
-// unavailableError is ErrUnavailable with what went wrong, in words of this
-// package. The texts of other packages are left out on purpose: x/oauth2 and
-// net/http quote bodies, headers and URLs in theirs.
-type unavailableError struct {
-	endpoint string
-	problem  string
-	cause    error // context.Canceled, context.DeadlineExceeded or nil
-}
-
-func (e *unavailableError) Error() string {
-	if e.endpoint == "" {
-		return ErrUnavailable.Error() + ": " + e.problem
-	}
-	return ErrUnavailable.Error() + ": " + e.endpoint + ": " + e.problem
-}
-
-func (e *unavailableError) Unwrap() []error {
-	if e.cause == nil {
-		return []error{ErrUnavailable}
-	}
-	return []error{ErrUnavailable, e.cause}
-}
-
 // endpointClient makes an http.Client for Cognito's endpoints.
 func endpointClient(hc *http.Client, wantJSON bool) *http.Client {
 	t := &endpointTransport{base: http.DefaultTransport, wantJSON: wantJSON}
@@ -66,7 +43,7 @@ type endpointTransport struct {
 func (t *endpointTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, noAnswer{err}
 	}
 	answer := resp.Body
 	defer func() { _ = answer.Close() }() // resp.Body is replaced below
@@ -74,17 +51,17 @@ func (t *endpointTransport) RoundTrip(req *http.Request) (*http.Response, error)
 	status := resp.StatusCode
 	switch {
 	case status >= 300 && status < 400:
-		return nil, &unavailableError{problem: "answered a redirect, which is refused"}
+		return nil, &EndpointError{Status: status, problem: "answered a redirect, which is refused"}
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
-		return nil, &unavailableError{problem: fmt.Sprintf("answered %d", status)}
+		return nil, &EndpointError{Status: status, problem: fmt.Sprintf("answered %d", status)}
 	}
 
 	body, err := io.ReadAll(io.LimitReader(answer, maxAnswer+1))
 	if err != nil {
-		return nil, err
+		return nil, noAnswer{err}
 	}
 	if len(body) > maxAnswer {
-		return nil, &unavailableError{problem: "answer too large"}
+		return nil, &EndpointError{Status: status, problem: "answer too large"}
 	}
 	if status != http.StatusOK {
 		if authErr := authErrorIn(resp, body); authErr != nil {
@@ -92,12 +69,12 @@ func (t *endpointTransport) RoundTrip(req *http.Request) (*http.Response, error)
 		}
 		// Not in OAuth's words, so not Cognito's decision: a firewall's or a
 		// proxy's page says nothing about the code or token that was sent.
-		return nil, &unavailableError{problem: fmt.Sprintf("answered %d without an OAuth error", status)}
+		return nil, &EndpointError{Status: status, problem: fmt.Sprintf("answered %d without an OAuth error", status)}
 	}
 	if t.wantJSON {
 		media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 		if err != nil || media != "application/json" {
-			return nil, &unavailableError{problem: "did not answer JSON"}
+			return nil, &EndpointError{Status: status, problem: "did not answer JSON"}
 		}
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
@@ -105,15 +82,15 @@ func (t *endpointTransport) RoundTrip(req *http.Request) (*http.Response, error)
 }
 
 // endpointError makes the error to return out of the one that x/oauth2 or
-// net/http gave: an *AuthError or an *unavailableError, never theirs.
+// net/http gave: an *AuthError or an *EndpointError, never theirs.
 func endpointError(ctx context.Context, endpoint string, err error) error {
 	var authErr *AuthError
 	if errors.As(err, &authErr) {
 		return authErr
 	}
-	var answered *unavailableError
+	var answered *EndpointError
 	if errors.As(err, &answered) {
-		return &unavailableError{endpoint: endpoint, problem: answered.problem, cause: answered.cause}
+		return &EndpointError{Endpoint: endpoint, Status: answered.Status, problem: answered.problem}
 	}
 	// A 200 with an error member, as some servers answer.
 	var retrieve *oauth2.RetrieveError
@@ -121,8 +98,17 @@ func endpointError(ctx context.Context, endpoint string, err error) error {
 		return newAuthError(http.StatusOK, retrieve.ErrorCode, retrieve.ErrorDescription)
 	}
 	problem, cause := describe(ctx, err)
-	return &unavailableError{endpoint: endpoint, problem: problem, cause: cause}
+	status := http.StatusOK // else the transport would have said so
+	if cause != nil || errors.As(err, &noAnswer{}) {
+		status = 0
+	}
+	return &EndpointError{Endpoint: endpoint, Status: status, problem: problem, cause: cause}
 }
+
+// noAnswer is an error of the network: no answer came, or not the whole of it.
+type noAnswer struct{ error }
+
+func (e noAnswer) Unwrap() error { return e.error }
 
 // describe says in fixed words why a call failed.
 func describe(ctx context.Context, err error) (problem string, cause error) {

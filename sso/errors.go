@@ -79,7 +79,8 @@ var (
 	ErrNotFresh = errors.New("sso: authentication is too old")
 	// ErrTokenMismatch: the tokens of one answer do not belong together.
 	ErrTokenMismatch = errors.New("sso: tokens of one answer do not match")
-	// ErrUnavailable: Cognito could not be reached, or answered 5xx.
+	// ErrUnavailable: Cognito could not be reached, or did not answer in OAuth's
+	// words, as with 5xx; an [EndpointError] tells which.
 	ErrUnavailable = errors.New("sso: authorization server unavailable")
 )
 

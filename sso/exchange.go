@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -29,7 +30,12 @@ const (
 	maxCodeLen  = 2048
 )
 
-const tokenEndpoint = "token endpoint"
+// The endpoints, as [EndpointError] names them.
+const (
+	tokenEndpoint      = "token endpoint"
+	revocationEndpoint = "revocation endpoint"
+	userInfoEndpoint   = "userInfo endpoint"
+)
 
 var errFlowJSON = errors.New("sso: flow is not JSON of a Flow")
 
@@ -154,7 +160,7 @@ func (c *Client) verifyAnswer(ctx context.Context, answer *oauth2.Token) (*Token
 	if rawID == "" {
 		// Not ErrMissing: callers take that for "nobody is signed in", and a
 		// broken answer to a refresh must not end a session.
-		return nil, &unavailableError{endpoint: tokenEndpoint, problem: "answered without an ID token"}
+		return nil, &EndpointError{Endpoint: tokenEndpoint, Status: http.StatusOK, problem: "answered without an ID token"}
 	}
 	id, err := c.cfg.Verifier.VerifyID(ctx, rawID)
 	if err != nil {
@@ -186,7 +192,7 @@ func (c *Client) verifyAnswer(ctx context.Context, answer *oauth2.Token) (*Token
 // (RFC 6749 §5.1), or is missing, which x/oauth2 would take for Bearer.
 func checkBearer(answer *oauth2.Token) error {
 	if !strings.EqualFold(answer.TokenType, "Bearer") {
-		return &unavailableError{endpoint: tokenEndpoint, problem: "answered a token that is not of type Bearer"}
+		return &EndpointError{Endpoint: tokenEndpoint, Status: http.StatusOK, problem: "answered a token that is not of type Bearer"}
 	}
 	return nil
 }

@@ -340,48 +340,48 @@ var answerRows = []answerRow{
 	}), want: sso.ErrSignature},
 
 	// What is around them.
-	{name: "no ID token", prepare: withAnswer(func(a map[string]any) { delete(a, "id_token") }), want: sso.ErrUnavailable},
-	{name: "empty ID token", prepare: withAnswer(func(a map[string]any) { a["id_token"] = "" }), want: sso.ErrUnavailable},
-	{name: "ID token is a number", prepare: withAnswer(func(a map[string]any) { a["id_token"] = 7 }), want: sso.ErrUnavailable},
-	{name: "ID token is a list", prepare: withAnswer(func(a map[string]any) { a["id_token"] = []any{a["id_token"]} }), want: sso.ErrUnavailable},
-	{name: "no access token", prepare: withAnswer(func(a map[string]any) { delete(a, "access_token") }), want: sso.ErrUnavailable},
-	{name: "access token is a number", prepare: withAnswer(func(a map[string]any) { a["access_token"] = 7 }), want: sso.ErrUnavailable},
-	{name: "token_type MAC", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "mac" }), want: sso.ErrUnavailable},
-	{name: "token_type DPoP", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "DPoP" }), want: sso.ErrUnavailable},
-	{name: "token_type missing", prepare: withAnswer(func(a map[string]any) { delete(a, "token_type") }), want: sso.ErrUnavailable},
-	{name: "token_type Bearer and more", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "Bearer " + planted }), want: sso.ErrUnavailable},
-	{name: "expires_in is text", prepare: withAnswer(func(a map[string]any) { a["expires_in"] = planted }), want: sso.ErrUnavailable},
+	{name: "no ID token", prepare: withAnswer(func(a map[string]any) { delete(a, "id_token") }), want: sso.ErrUnavailable, status: 200},
+	{name: "empty ID token", prepare: withAnswer(func(a map[string]any) { a["id_token"] = "" }), want: sso.ErrUnavailable, status: 200},
+	{name: "ID token is a number", prepare: withAnswer(func(a map[string]any) { a["id_token"] = 7 }), want: sso.ErrUnavailable, status: 200},
+	{name: "ID token is a list", prepare: withAnswer(func(a map[string]any) { a["id_token"] = []any{a["id_token"]} }), want: sso.ErrUnavailable, status: 200},
+	{name: "no access token", prepare: withAnswer(func(a map[string]any) { delete(a, "access_token") }), want: sso.ErrUnavailable, status: 200},
+	{name: "access token is a number", prepare: withAnswer(func(a map[string]any) { a["access_token"] = 7 }), want: sso.ErrUnavailable, status: 200},
+	{name: "token_type MAC", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "mac" }), want: sso.ErrUnavailable, status: 200},
+	{name: "token_type DPoP", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "DPoP" }), want: sso.ErrUnavailable, status: 200},
+	{name: "token_type missing", prepare: withAnswer(func(a map[string]any) { delete(a, "token_type") }), want: sso.ErrUnavailable, status: 200},
+	{name: "token_type Bearer and more", prepare: withAnswer(func(a map[string]any) { a["token_type"] = "Bearer " + planted }), want: sso.ErrUnavailable, status: 200},
+	{name: "expires_in is text", prepare: withAnswer(func(a map[string]any) { a["expires_in"] = planted }), want: sso.ErrUnavailable, status: 200},
 
 	// Answers that are none.
-	{name: "HTML", prepare: answerRaw(200, "text/html", "<html>"+planted+"</html>"), want: sso.ErrUnavailable},
-	{name: "HTML that says JSON", prepare: answerRaw(200, jsonAnswer, "<html>"+planted+"</html>"), want: sso.ErrUnavailable},
-	{name: "a form, which x/oauth2 would read", prepare: answerRaw(200, "application/x-www-form-urlencoded", "access_token="+planted+"&token_type=Bearer"), want: sso.ErrUnavailable},
-	{name: "plain text, which x/oauth2 would read", prepare: answerRaw(200, "text/plain", "access_token="+planted+"&token_type=Bearer"), want: sso.ErrUnavailable},
-	{name: "no content type", prepare: answerRaw(200, "", `{"access_token":"`+planted+`"}`), want: sso.ErrUnavailable},
-	{name: "broken JSON", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+planted), want: sso.ErrUnavailable},
-	{name: "JSON list", prepare: answerRaw(200, jsonAnswer, `["`+planted+`"]`), want: sso.ErrUnavailable},
-	{name: "JSON null", prepare: answerRaw(200, jsonAnswer, `null`), want: sso.ErrUnavailable},
-	{name: "two JSON objects", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+planted+`"}{}`), want: sso.ErrUnavailable},
-	{name: "empty body", prepare: answerRaw(200, jsonAnswer, ``), want: sso.ErrUnavailable},
-	{name: "huge body", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+strings.Repeat(planted, 1<<16)+`"}`), want: sso.ErrUnavailable},
-	{name: "huge error body", prepare: answerRaw(400, jsonAnswer, `{"error":"invalid_grant","x":"`+strings.Repeat(planted, 1<<16)+`"}`), want: sso.ErrUnavailable},
-	{name: "201", prepare: answerRaw(201, jsonAnswer, `{"access_token":"`+planted+`"}`), want: sso.ErrUnavailable},
-	{name: "204", prepare: answerRaw(204, "", ""), want: sso.ErrUnavailable},
+	{name: "HTML", prepare: answerRaw(200, "text/html", "<html>"+planted+"</html>"), want: sso.ErrUnavailable, status: 200},
+	{name: "HTML that says JSON", prepare: answerRaw(200, jsonAnswer, "<html>"+planted+"</html>"), want: sso.ErrUnavailable, status: 200},
+	{name: "a form, which x/oauth2 would read", prepare: answerRaw(200, "application/x-www-form-urlencoded", "access_token="+planted+"&token_type=Bearer"), want: sso.ErrUnavailable, status: 200},
+	{name: "plain text, which x/oauth2 would read", prepare: answerRaw(200, "text/plain", "access_token="+planted+"&token_type=Bearer"), want: sso.ErrUnavailable, status: 200},
+	{name: "no content type", prepare: answerRaw(200, "", `{"access_token":"`+planted+`"}`), want: sso.ErrUnavailable, status: 200},
+	{name: "broken JSON", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+planted), want: sso.ErrUnavailable, status: 200},
+	{name: "JSON list", prepare: answerRaw(200, jsonAnswer, `["`+planted+`"]`), want: sso.ErrUnavailable, status: 200},
+	{name: "JSON null", prepare: answerRaw(200, jsonAnswer, `null`), want: sso.ErrUnavailable, status: 200},
+	{name: "two JSON objects", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+planted+`"}{}`), want: sso.ErrUnavailable, status: 200},
+	{name: "empty body", prepare: answerRaw(200, jsonAnswer, ``), want: sso.ErrUnavailable, status: 200},
+	{name: "huge body", prepare: answerRaw(200, jsonAnswer, `{"access_token":"`+strings.Repeat(planted, 1<<16)+`"}`), want: sso.ErrUnavailable, status: 200},
+	{name: "huge error body", prepare: answerRaw(400, jsonAnswer, `{"error":"invalid_grant","x":"`+strings.Repeat(planted, 1<<16)+`"}`), want: sso.ErrUnavailable, status: 400},
+	{name: "201", prepare: answerRaw(201, jsonAnswer, `{"access_token":"`+planted+`"}`), want: sso.ErrUnavailable, status: 201},
+	{name: "204", prepare: answerRaw(204, "", ""), want: sso.ErrUnavailable, status: 204},
 
 	// Outages.
-	{name: "500", prepare: answerRaw(500, "text/html", planted), want: sso.ErrUnavailable},
-	{name: "500 with an OAuth error", prepare: answerRaw(500, jsonAnswer, `{"error":"invalid_grant"}`), want: sso.ErrUnavailable},
-	{name: "502", prepare: answerRaw(502, "text/html", planted), want: sso.ErrUnavailable},
-	{name: "503", prepare: answerRaw(503, jsonAnswer, `{"message":"`+planted+`"}`), want: sso.ErrUnavailable},
-	{name: "504", prepare: answerRaw(504, "", ""), want: sso.ErrUnavailable},
-	{name: "429", prepare: answerRaw(429, jsonAnswer, `{"error":"invalid_grant"}`), want: sso.ErrUnavailable},
-	{name: "408", prepare: answerRaw(408, "", planted), want: sso.ErrUnavailable},
-	{name: "403 of a firewall", prepare: answerRaw(403, "text/html", planted), want: sso.ErrUnavailable},
-	{name: "403 of a firewall in JSON", prepare: answerRaw(403, jsonAnswer, `{"message":"`+planted+`"}`), want: sso.ErrUnavailable},
-	{name: "404", prepare: answerRaw(404, "text/html", planted), want: sso.ErrUnavailable},
-	{name: "400 without an OAuth error", prepare: answerRaw(400, "text/html", planted), want: sso.ErrUnavailable},
-	{name: "400 with an error that is no text", prepare: answerRaw(400, jsonAnswer, `{"error":{"code":"`+planted+`"}}`), want: sso.ErrUnavailable},
-	{name: "400 with an empty error", prepare: answerRaw(400, jsonAnswer, `{"error":""}`), want: sso.ErrUnavailable},
+	{name: "500", prepare: answerRaw(500, "text/html", planted), want: sso.ErrUnavailable, status: 500},
+	{name: "500 with an OAuth error", prepare: answerRaw(500, jsonAnswer, `{"error":"invalid_grant"}`), want: sso.ErrUnavailable, status: 500},
+	{name: "502", prepare: answerRaw(502, "text/html", planted), want: sso.ErrUnavailable, status: 502},
+	{name: "503", prepare: answerRaw(503, jsonAnswer, `{"message":"`+planted+`"}`), want: sso.ErrUnavailable, status: 503},
+	{name: "504", prepare: answerRaw(504, "", ""), want: sso.ErrUnavailable, status: 504},
+	{name: "429", prepare: answerRaw(429, jsonAnswer, `{"error":"invalid_grant"}`), want: sso.ErrUnavailable, status: 429},
+	{name: "408", prepare: answerRaw(408, "", planted), want: sso.ErrUnavailable, status: 408},
+	{name: "403 of a firewall", prepare: answerRaw(403, "text/html", planted), want: sso.ErrUnavailable, status: 403},
+	{name: "403 of a firewall in JSON", prepare: answerRaw(403, jsonAnswer, `{"message":"`+planted+`"}`), want: sso.ErrUnavailable, status: 403},
+	{name: "404", prepare: answerRaw(404, "text/html", planted), want: sso.ErrUnavailable, status: 404},
+	{name: "400 without an OAuth error", prepare: answerRaw(400, "text/html", planted), want: sso.ErrUnavailable, status: 400},
+	{name: "400 with an error that is no text", prepare: answerRaw(400, jsonAnswer, `{"error":{"code":"`+planted+`"}}`), want: sso.ErrUnavailable, status: 400},
+	{name: "400 with an empty error", prepare: answerRaw(400, jsonAnswer, `{"error":""}`), want: sso.ErrUnavailable, status: 400},
 	{name: "connection dropped", prepare: func(s *authServer) {
 		s.override = func(http.ResponseWriter, map[string]any) { panic(http.ErrAbortHandler) }
 	}, want: sso.ErrUnavailable},
@@ -445,6 +445,11 @@ func (tt answerRow) check(t *testing.T, s *authServer, call func() (*sso.TokenSe
 		t.Errorf("error = %v, want %v", err, tt.want)
 	case errors.As(err, &authErr):
 		t.Errorf("%v is an *AuthError", err)
+	case tt.want == sso.ErrUnavailable: //nolint:errorlint // of the row
+		var unavailable *sso.EndpointError
+		if !errors.As(err, &unavailable) || unavailable.Status != tt.status || unavailable.Endpoint != "token endpoint" {
+			t.Errorf("%v is no *EndpointError of %d: %+v", err, tt.status, unavailable)
+		}
 	}
 	s.checkClean(err)
 }

@@ -23,10 +23,9 @@ func (c *Client) Revoke(ctx context.Context, refresh Secret) error {
 	if secret == "" {
 		form.Set("client_id", c.cfg.ClientID)
 	}
-	const endpoint = "revocation endpoint"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.Domain+"/oauth2/revoke", strings.NewReader(form.Encode()))
 	if err != nil {
-		return endpointError(ctx, endpoint, err)
+		return endpointError(ctx, revocationEndpoint, err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if secret != "" {
@@ -36,7 +35,7 @@ func (c *Client) Revoke(ctx context.Context, refresh Secret) error {
 	}
 	resp, err := c.plainHTTP.Do(req)
 	if err != nil {
-		return endpointError(ctx, endpoint, err)
+		return endpointError(ctx, revocationEndpoint, err)
 	}
 	_ = resp.Body.Close()
 	return nil

@@ -51,20 +51,19 @@ func (c *Client) UserInfo(ctx context.Context, access Secret) (UserInfo, error) 
 	if err != nil {
 		return UserInfo{}, err
 	}
-	const endpoint = "userInfo endpoint"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.cfg.Domain+"/oauth2/userInfo", nil)
 	if err != nil {
-		return UserInfo{}, endpointError(ctx, endpoint, err)
+		return UserInfo{}, endpointError(ctx, userInfoEndpoint, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+access.Reveal())
 	resp, err := c.tokenHTTP.Do(req)
 	if err != nil {
-		return UserInfo{}, endpointError(ctx, endpoint, err)
+		return UserInfo{}, endpointError(ctx, userInfoEndpoint, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body) // endpointTransport limited it
 	if err != nil {
-		return UserInfo{}, endpointError(ctx, endpoint, err)
+		return UserInfo{}, endpointError(ctx, userInfoEndpoint, err)
 	}
 	info, err := parseUserInfo(body)
 	if err != nil {
@@ -79,7 +78,7 @@ func (c *Client) UserInfo(ctx context.Context, access Secret) (UserInfo, error) 
 func parseUserInfo(body []byte) (UserInfo, error) {
 	info := UserInfo{}
 	if err := json.Unmarshal(body, &info.claims); err != nil {
-		return UserInfo{}, &unavailableError{endpoint: "userInfo endpoint", problem: "no usable answer"}
+		return UserInfo{}, &EndpointError{Endpoint: userInfoEndpoint, Status: http.StatusOK, problem: "no usable answer"}
 	}
 	for _, member := range [...]struct {
 		name string
