@@ -47,6 +47,7 @@ func Run(t *testing.T, cfg Config) *Report {
 		f.play(t, round, trouble)
 	}
 	f.calm(t)
+	f.searchLogs(t)
 	return f.finish()
 }
 
