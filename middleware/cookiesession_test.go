@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssu-itsupport/cognito-sso/middleware"
+	"github.com/ssu-itsupport/cognito-sso/sso"
 	"github.com/ssu-itsupport/cognito-sso/sso/ssotest"
 )
 
@@ -295,6 +296,33 @@ func TestCookieSessionForgedWithKey(t *testing.T) {
 		if got := a.status(cookieHeader(a, a.login.SealSessionCookies(forged)...)); got != row.status {
 			t.Errorf("%s: %d, want %d", row.name, got, row.status)
 		}
+	}
+}
+
+// TestCookieSessionOfAnotherApp: whoever has the key of one app cannot put the ID
+// token of another one into its session, also where one verifier takes both.
+func TestCookieSessionOfAnotherApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var err error
+	if w.shared, err = sso.NewVerifier(w.pool.VerifierConfig("board", "desk")); err != nil {
+		t.Fatal(err)
+	}
+	board, desk := w.newApp(appBase, inBrowser), w.newApp(deskBase, inBrowser)
+	b := w.newBrowser()
+	b.enter(board, "1")
+	b.enter(desk, "1")
+	own, _ := board.login.OpenSessionCookies(cookieHeader(board, b.chunks(board)...))
+	other, _ := desk.login.OpenSessionCookies(cookieHeader(desk, b.chunks(desk)...))
+	if own.Subject == "" || own.Subject != other.Subject {
+		t.Fatalf("not one person's: %q, %q", own.Subject, other.Subject)
+	}
+	if got := board.status(cookieHeader(board, board.login.SealSessionCookies(own)...)); got != 200 {
+		t.Errorf("its own: %d", got)
+	}
+	own.RawID = other.RawID
+	if got := board.status(cookieHeader(board, board.login.SealSessionCookies(own)...)); got != 401 {
+		t.Errorf("the other app's: %d", got)
 	}
 }
 

@@ -46,6 +46,8 @@ type world struct {
 	wire *wire
 	logs *lockedBuffer
 	apps map[string]http.Handler // by base URL
+	// shared is the verifier of every app; nil is that each has its own.
+	shared *sso.Verifier
 }
 
 // newWorld starts a pool with the app clients "board" and "desk", and the user
@@ -114,6 +116,9 @@ func (w *world) newApp(base string, change ...func(*middleware.LoginConfig)) *ap
 	cc := w.pool.ClientConfig(id)
 	cc.HTTPClient = &http.Client{Transport: w.wire, Timeout: 5 * time.Second}
 	cc.RedirectURL, cc.LogoutURL = a.cfg.BaseURL+"/auth/callback", a.cfg.BaseURL+"/auth/logged-out"
+	if w.shared != nil {
+		cc.Verifier = w.shared
+	}
 	client, err := sso.NewClient(cc)
 	if err != nil {
 		w.t.Fatal(err)
