@@ -190,3 +190,30 @@ func TestSignInsAskWhoIsUnknown(t *testing.T) {
 		})
 	}
 }
+
+// Where the second trip fails for good the caller hears of it, and brings the
+// batch again: what had moved is counted no more, and who is unknown still is.
+func TestSignInsWithoutTheSecondAnswer(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, plainTable, "INSERT INTO users (cognito_sub) VALUES ('a')")
+	var w wire
+	cfg := config(t, db.dsn, table.Config{})
+	w.use(&cfg)
+	s := open(t, cfg)
+	if _, err := s.IDBySub(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	batch := []users.SignIn{{Sub: "a", At: cfgTime}, {Sub: "z", At: cfgTime}}
+	w.cut.Store(2)
+	w.down.Store(true)
+	r, err := s.RecordSignIns(t.Context(), batch)
+	wantError(t, err, users.ErrUnavailable)
+	if r.Updated != 0 || r.Unknown != nil {
+		t.Errorf("beside an error: %+v", r)
+	}
+	w.down.Store(false)
+	r, err = s.RecordSignIns(t.Context(), batch)
+	if err != nil || r.Updated != 0 || !slices.Equal(r.Unknown, []string{"z"}) {
+		t.Errorf("again: %+v, %v", r, err)
+	}
+}
