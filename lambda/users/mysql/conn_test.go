@@ -308,10 +308,7 @@ func TestDeadlock(t *testing.T) {
 	}()
 	deadlocks := "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'Innodb_deadlocks'"
 	before := scalar(t, f.db, deadlocks)
-	within(t, 30*time.Second, "the batch waits for the row", func() bool {
-		return scalar(t, f.db, `SELECT COUNT(*) FROM information_schema.innodb_trx AS x JOIN information_schema.processlist AS p ON p.id = x.trx_mysql_thread_id
-			WHERE p.db = DATABASE() AND x.trx_state = 'LOCK WAIT'`) == "1"
-	})
+	f.waits(t)
 	do("UPDATE users SET name = 'x' WHERE id = ?", a.ID) // closes the circle
 	if scalar(t, f.db, deadlocks) == before {
 		t.Error("there was no deadlock")

@@ -116,11 +116,7 @@ func TestLastLoginOfAnotherProgram(t *testing.T) {
 				}
 				done <- err
 			}()
-			// Not by innodb_trx, which is a copy that stays as it is while many look.
-			within(t, 20*time.Second, "waits for the lock", func() bool {
-				return scalar(t, f.db, `SELECT COUNT(*) FROM information_schema.processlist
-					WHERE db = DATABASE() AND id <> CONNECTION_ID() AND command = 'Query' AND time_ms > 300`) == "1"
-			})
+			f.waits(t)
 			if err := tx.Commit(); err != nil {
 				t.Fatal(err)
 			}
@@ -132,4 +128,14 @@ func TestLastLoginOfAnotherProgram(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waits returns when a statement waits for a lock. It does not go by innodb_trx,
+// which is a copy that stays as it is while many look.
+func (f fixture) waits(t *testing.T) {
+	t.Helper()
+	within(t, time.Minute, "waits for the lock", func() bool {
+		return scalar(t, f.db, `SELECT COUNT(*) FROM information_schema.processlist
+			WHERE db = DATABASE() AND id <> CONNECTION_ID() AND command = 'Query' AND time_ms > 300`) == "1"
+	})
 }
