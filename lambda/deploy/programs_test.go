@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ssu-itsupport/cognito-sso/lambda/deploy/internal/template"
@@ -85,15 +86,14 @@ func bootstrap(t *testing.T, archive, path string) {
 	}
 	content, err := io.ReadAll(program)
 	if err == nil {
-		err = os.WriteFile(path+".written", content, info.Mode())
+		// A child that some test starts meanwhile would have the file open too, and
+		// Linux does not run a program that somebody may write.
+		syscall.ForkLock.RLock()
+		err = os.WriteFile(path, content, info.Mode())
+		syscall.ForkLock.RUnlock()
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	// A copy that another process wrote: a child that some test starts meanwhile
-	// may have this one's file open still, and then Linux does not run it.
-	if said, err := exec.CommandContext(t.Context(), "cp", "-p", path+".written", path).CombinedOutput(); err != nil { //nolint:gosec // our own
-		t.Fatalf("%v: %s", err, said)
 	}
 }
 
